@@ -1,0 +1,63 @@
+"""``python -m autograd``: facts for bug reports, the reference, and the generated type stubs."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import shutil
+import sys
+from importlib import metadata
+
+
+def info() -> int:
+    """Print versions and what this machine offers."""
+    import autograd
+
+    rows = {
+        "numbagrad": autograd.__version__,
+        "location": os.path.dirname(autograd.__file__),
+        "python": f"{platform.python_version()} on {platform.system()} {platform.machine()}",
+        **{name: _version(name) for name in ("numpy", "numba", "llvmlite", "graphviz", "safetensors")},
+        "matplotlib": _version("matplotlib"),
+        "cores": os.cpu_count(),
+        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "not set"),
+        "dot program": shutil.which("dot") or "not found: pictures are written as DOT text",
+        "operations": len(autograd.OPS),
+    }
+    width = max(map(len, rows))
+    for name, value in rows.items():
+        print(f"{name:<{width}}  {value}")
+    return 0
+
+
+def _version(distribution: str) -> str:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m autograd", description=__doc__)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    commands.add_parser("info", help="versions and machine facts (the default)")
+    stubs = commands.add_parser("stubs", help="write the type stubs from the op table")
+    stubs.add_argument("--check", action="store_true", help="only tell whether they are up to date")
+    reference = commands.add_parser("reference", help="print the reference as Markdown")
+    reference.add_argument("name", nargs="?", help="one op, or one family (default: all)")
+    arguments = parser.parse_args(argv)
+    if arguments.command == "stubs":
+        from autograd import stubs as writer
+
+        return writer.main(arguments.check)
+    if arguments.command == "reference":
+        from autograd import reference as printer
+
+        return printer.main(arguments.name)
+    return info()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,204 @@
+"""What happens when an op is called: unwrap, run the forward on arrays, record a node.
+
+`make_function` turns a record into the function users call. Ops that make one array from arrays, all
+else having defaults, get a short path: it is the library's hottest code, each line is paid per op.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+
+import numpy as np
+
+from autograd.errors import DtypeError, GraphError, ShapeError
+from autograd.mode import CURRENT
+from autograd.node import Node, Output
+from autograd.op import NUMPY, Op
+from autograd.plan import Plan, VariadicPlan
+from autograd.tensor import Tensor, method, wrap
+from autograd.view import note_view
+
+
+def make_function(record: Op) -> Callable:
+    """The public function of an op."""
+    call = _simple(record) if record.simple else _general(record)
+    return functools.wraps(record.forward)(call)
+
+
+def _simple(record: Op) -> Callable:
+    arity, forward, prepare = len(record.inputs), record.forward, record.prepare
+    defaults = {name: record.defaults[name] for name in record.params}
+
+    def call(*args, **keywords):
+        params = defaults
+        if keywords or len(args) != arity:
+            args, params = record.bind(args, keywords)
+        if prepare is not None:
+            args = prepare(args)
+        arrays, mask, bit, wrapped = [], 0, 1, False
+        for a in args:
+            if isinstance(a, Tensor):
+                wrapped = True
+                if a._view is not None:
+                    a._view.sync(a)
+                if a._node is not None:
+                    mask |= bit
+                a = a.array
+            arrays.append(a)
+            bit += bit
+        try:
+            out = forward(*arrays, **params)
+        except Exception as error:
+            raise explain(record, error, arrays) from error
+        if not wrapped:
+            return out
+        if type(out) is not np.ndarray:
+            out = np.asarray(out)
+        state = CURRENT.get()
+        if state.strict:
+            refuse_widening(record, arrays, out)
+        if not (mask and state.grad and record.rules):
+            return wrap(out)
+        plan = record.plans.get(mask)
+        if plan is None:
+            plan = _plan(record, mask, args)
+        node = Node(
+            plan,
+            [args[i]._node for i in plan.live],
+            [(arrays[i].shape, arrays[i].dtype) for i in plan.live],
+            plan.save(arrays, out, ()),
+            params,
+            state.layer,
+        )
+        if state.anomaly:
+            node.fingerprint()
+        return wrap(out, node)
+
+    return call
+
+
+def _general(record: Op) -> Callable:
+    """Ops on lists of arrays, or with required keywords, residuals, several outputs, or views."""
+    outputs = len(record.outputs)
+
+    def full(*args, **keywords):
+        """The op's outputs and its residuals: ``(out or tuple of outs, tuple of residual arrays)``."""
+        args, params = record.bind(args, keywords)
+        if record.variadic:
+            args = tuple(args[0])
+        if record.prepare is not None:
+            args = record.prepare(args)
+        wrapped = any(isinstance(a, Tensor) for a in args)
+        arrays = [a.array if isinstance(a, Tensor) else a for a in args]
+        try:
+            result = record.forward(*([arrays] if record.variadic else arrays), **params)
+        except Exception as error:
+            raise explain(record, error, arrays) from error
+        if outputs:
+            outs, residuals = result[:outputs], result[outputs:]
+        elif record.residuals:
+            outs, residuals = result[0], result[1:]
+        else:
+            outs, residuals = result, ()
+        return (record_call(record, args, arrays, outs, residuals, params) if wrapped else outs), residuals
+
+    def call(*args, **keywords):
+        return full(*args, **keywords)[0]
+
+    call.full = full  # type: ignore[attr-defined]
+    return call
+
+
+def record_call(record: Op, args, arrays, outs, residuals, params):
+    """Wrap the outputs of a call, with a node if any input wants gradients."""
+    several = bool(record.outputs)
+    outs = tuple(np.asarray(out) for out in outs) if several else np.asarray(outs)
+    state = CURRENT.get()
+    if state.strict:
+        for out in outs if several else (outs,):
+            refuse_widening(record, arrays, out)
+    nodes = [a.node if isinstance(a, Tensor) else None for a in args]
+    node = None
+    if state.grad and record.rules and any(n is not None for n in nodes):
+        mask = tuple(n is not None for n in nodes)
+        plan = record.plans.get(mask) or _plan(record, mask, args)
+        node = Node(
+            plan,
+            [nodes[i] for i in plan.live],
+            [(arrays[i].shape, arrays[i].dtype) for i in plan.live],
+            plan.save(arrays, outs, residuals),
+            params,
+            state.layer,
+            [(out.shape, out.dtype) for out in outs] if several else None,
+        )
+        if state.anomaly:
+            node.fingerprint()
+    if several:
+        return tuple(wrap(out, node and Output(node, i)) for i, out in enumerate(outs))
+    tensor = wrap(outs, node)
+    if record.kind == "view":
+        note_view(tensor, args[0], record.function, params)
+    return tensor
+
+
+def _plan(record: Op, mask, args):
+    """Work out, once per pattern of inputs that want gradients, what to keep and what to call."""
+    if isinstance(mask, int):
+        live = tuple(i for i in range(len(args)) if mask >> i & 1)
+    else:
+        live = tuple(i for i, wanted in enumerate(mask) if wanted)
+    if record.variadic:
+        plan = VariadicPlan(record, live, len(args))
+    else:
+        for i in live:
+            if record.inputs[i] not in record.rules:
+                raise GraphError(
+                    f"{record.name} is not differentiable with respect to {record.inputs[i]!r}, but "
+                    "that tensor requires grad: pass it with .detach()"
+                )
+        plan = Plan(record, live)
+    record.plans[mask] = plan
+    return plan
+
+
+def refuse_widening(record: Op, arrays, out) -> None:
+    """Under strict dtypes: raise if float32 came in and float64 goes out."""
+    if out.dtype == np.float64 and any(getattr(a, "dtype", None) == np.float32 for a in arrays):
+        raise DtypeError(
+            f"{record.name} would silently compute in float64 because one operand is float64: "
+            "convert it with .float() (strict dtypes are on)"
+        )
+
+
+def explain(record: Op, error: Exception, arrays) -> Exception:
+    """The same error, saying which op and layer failed, and what it was given."""
+    shapes = ", ".join(
+        f"{a.dtype}{list(a.shape)}" if isinstance(a, np.ndarray) else type(a).__name__ for a in arrays
+    )
+    layer = CURRENT.get().layer
+    message = f"{f'in {layer}: ' if layer else ''}{record.name}({shapes}): {error}"
+    known = (ShapeError, DtypeError, GraphError, IndexError, TypeError, NotImplementedError)
+    for kind in known:
+        if isinstance(error, kind):
+            return kind(message)
+    if isinstance(error, ValueError):  # NumPy's word for shapes that do not fit
+        return ShapeError(message)
+    error.add_note(message)
+    return error
+
+
+@method
+def __array_ufunc__(self, ufunc, how, *inputs, **keywords):
+    """Answer for a NumPy ufunc called on tensors."""
+    function = NUMPY.get(ufunc)
+    if function is None or how != "__call__" or keywords.get("out") is not None:
+        return NotImplemented
+    return function(*inputs, **keywords)
+
+
+@method
+def __array_function__(self, function, types, args, kwargs):
+    """Answer for a NumPy function called on tensors."""
+    ours = NUMPY.get(function)
+    return NotImplemented if ours is None else ours(*args, **kwargs)

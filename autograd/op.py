@@ -1,0 +1,263 @@
+"""The op record, the rules it holds, and the one table every public name comes from.
+
+An op is a forward function on arrays and, beside it, a derivative rule per input *name*:
+
+    @op(numpy=np.arctan, kind="unary", domain=(-3, 3))
+    def atan(input):
+        return np.arctan(input)
+
+    atan.vjp(input=lambda g, input: g / (1 + input * input))
+
+A rule's parameters say what it needs, and exactly that is kept until the backward pass:
+
+    g                the gradient of the output (a tuple of them when the op has several outputs)
+    <input>, out     an input's or the output's array (out: a tuple when there are several)
+    <input>_shape    only an input's shape
+    <residual>       an array the forward returned beside its output, named in `residuals=`
+    <keyword>        an argument of the forward that is not an array
+    needs            in a joint rule: which of its inputs want a gradient, one bool each
+
+Rules are written once. On the ordinary path they run on bare arrays; under ``create_graph`` the same
+lines run on tensors, which is how derivatives of every order exist. The engine undoes broadcasting,
+so no rule mentions it. Rules must be pure: no in-place writes, no ``out=``.
+
+Two forms go beyond one formula per input. A joint rule ``f.vjp(("input", "weight"), rule)`` returns
+the gradients of several inputs at once. And an op whose rule is a fused kernel, which only arrays can
+enter, names a ``reference``: the same function composed of other ops. Under ``create_graph`` the
+engine differentiates the reference instead; tests hold the two equal.
+
+A parameter is an array input if it is annotated ``Array`` (``Array | None`` when it may be absent,
+``Arrays`` for a list of them), or bare: without annotation and without default.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from autograd import promotion
+
+Array = np.ndarray  # an array input; a rule sees a Tensor in its place under create_graph
+Arrays = Sequence[np.ndarray]  # a list of array inputs
+Shape = Sequence[int]  # a parameter that may also be given as separate integers: x.reshape(2, 3)
+
+OPS: dict[str, Op] = {}  # name -> record: functions, methods, stubs, reference and tests read this
+NUMPY: dict[Callable, Callable] = {}  # NumPy function -> the function that answers for it
+
+KINDS: dict[str | None, Callable | None] = {  # how operands of each kind of op get their dtype
+    None: None,
+    "unary": promotion.to_float,
+    "unary_any": None,  # keeps integers: neg, abs, floor, ...
+    "binary": promotion.promote,
+    "binary_float": promotion.promote_float,
+    "compare": promotion.promote,
+    "join": promotion.promote,
+    "contraction": promotion.same,
+    "reduce": None,
+    "view": None,
+    "shape": None,
+}
+SAMPLED = ("unary", "unary_any", "binary", "binary_float", "compare", "reduce")  # no samples needed
+ELEMENTWISE = ("unary", "unary_any", "binary", "binary_float")  # have an in-place twin, name_
+NUMPY_SPELLING = {"axis": "dim", "axes": "dims", "keepdims": "keepdim", "a": "input", "x": "input"}
+
+
+class Rule(NamedTuple):
+    function: Callable
+    arguments: tuple[str, ...]
+    inputs: tuple[str, ...]  # the inputs it gives gradients for; a joint rule has several
+
+
+class Op:
+    """One operation: what is computed, how it is differentiated, how tests draw its inputs.
+
+    Parameters
+    ----------
+    forward : callable
+        Arrays in, array out. Several outputs, or residuals, come as one tuple.
+    numpy : callable, optional
+        The NumPy function this op answers for when that is called on tensors.
+    kind : str, optional
+        A key of `KINDS`: settles dtypes and picks the strategy by which tests draw inputs.
+    domain : (low, high), optional
+        Where tests may draw an elementwise op's inputs.
+    samples : callable, optional
+        For ops of no kind: ``samples(rng)`` yields ``(args, kwargs)`` of arrays to test with.
+    reference : callable, optional
+        The same function composed of other ops, for second derivatives of a fused rule.
+    residuals, outputs : sequence of str
+        Names of what the forward returns beside, or instead of, one output.
+    space : {"autograd", "nn", "both", "internal"}
+        Where the function is public: `autograd`, `nn.functional`, both, or neither. Functions in
+        `autograd` whose first parameter is ``input`` are methods of Tensor too.
+    inplace : bool
+        Whether Tensor also gets the method ``name_`` (elementwise ops always do).
+    """
+
+    def __init__(self, forward, numpy=None, kind=None, domain=None, samples=None, reference=None,
+                 residuals=(), outputs=(), space="autograd", inplace=False, composite=False):  # fmt: skip
+        if kind not in SAMPLED and samples is None:
+            raise TypeError(f"op {forward.__name__!r} needs a kind or samples: it could not be tested")
+        self.forward, self.name = forward, forward.__name__
+        self.numpy, self.kind, self.domain, self.samples = numpy, kind, domain, samples
+        self.reference, self.residuals, self.outputs = reference, tuple(residuals), tuple(outputs)
+        self.space, self.inplace, self.composite = space, inplace, composite
+        self.prepare = KINDS[kind]
+        self.rules: dict[str, Rule] = {}
+        self.plans: dict[Any, Any] = {}  # which inputs want gradients -> Plan
+        self.function: Callable = forward
+        self._read_signature()
+
+    def _read_signature(self) -> None:
+        """Sort the forward's parameters into array inputs and the rest."""
+        parameters = list(inspect.signature(self.forward).parameters.values())
+        text = {p.name: p.annotation if p.annotation is not p.empty else "" for p in parameters}
+        text = {k: v if isinstance(v, str) else getattr(v, "__name__", str(v)) for k, v in text.items()}
+        bare = {p.name for p in parameters if p.default is p.empty and not text[p.name]}
+        self.inputs = tuple(p.name for p in parameters if p.name in bare or "Array" in text[p.name])
+        self.variadic = any("Arrays" in text[name] for name in self.inputs)
+        self.params = tuple(p.name for p in parameters if p.name not in self.inputs)
+        self.defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
+        self.positional = tuple(p.name for p in parameters if p.kind is not p.KEYWORD_ONLY)
+        shaped = [i for i, name in enumerate(self.positional) if text[name].startswith("Shape")]
+        self.star = shaped[0] if shaped else None
+        # A call that names nothing then needs no sorting: what is given are the arrays.
+        optional = all(name in self.defaults for name in self.params)
+        leading = self.positional[: len(self.inputs)] == self.inputs
+        several = self.variadic or self.residuals or self.outputs or self.kind == "view"
+        self.simple = optional and leading and not several
+
+    @property
+    def method(self) -> bool:
+        """Whether the op is a method of Tensor."""
+        return self.space in ("autograd", "both") and self.positional[:1] == ("input",)
+
+    def vjp(self, *joint, **rules) -> None:
+        """Declare derivative rules: ``vjp(x=rule, y=rule)`` or ``vjp(("x", "y"), joint_rule)``."""
+        if joint:
+            names, function = joint
+            rules = dict.fromkeys(names, function)
+        unknown = [name for name in rules if name not in self.inputs]
+        if unknown:
+            raise TypeError(f"op {self.name!r} has no array input {unknown[0]!r}; it has {self.inputs}")
+        for name, function in rules.items():
+            covers = tuple(rules) if joint else (name,)
+            self.rules[name] = Rule(function, tuple(inspect.signature(function).parameters), covers)
+
+    def bind(self, args: tuple, keywords: dict) -> tuple[tuple, dict]:
+        """Sort a call's arguments as Python would, into array inputs and the rest with defaults."""
+        star = self.star
+        if star is not None and len(args) > star and isinstance(args[star], (int, np.integer)):
+            args = (*args[:star], args[star:])
+        if len(args) > len(self.positional):
+            most = len(self.positional)
+            raise TypeError(f"{self.name}() takes at most {most} positional arguments, got {len(args)}")
+        values = dict(zip(self.positional, args, strict=False))
+        for given, value in keywords.items():
+            name = given if self.knows(given) else NUMPY_SPELLING.get(given, given)
+            if not self.knows(name):
+                raise TypeError(f"{self.name}() got an unexpected argument {given!r}{self._hint(given)}")
+            if name in values:
+                raise TypeError(f"{self.name}() got multiple values for argument {name!r}")
+            values[name] = value
+        for name in (*self.inputs, *self.params):
+            if name not in values:
+                if name not in self.defaults:
+                    raise TypeError(f"{self.name}() is missing its argument {name!r}")
+                values[name] = self.defaults[name]
+        return tuple(values.pop(name) for name in self.inputs), values
+
+    def knows(self, name: str) -> bool:
+        """Whether the op has a parameter of that name."""
+        return name in self.inputs or name in self.params
+
+    def _hint(self, name: str) -> str:
+        known = [*self.inputs, *self.params]
+        near = difflib.get_close_matches(name, known, 1)
+        return f"; did you mean {near[0]!r}?" if near else f"; it takes {', '.join(known)}"
+
+    def __repr__(self) -> str:
+        return f"<op {self.name}({', '.join(self.inputs)})>"
+
+
+def op(numpy=None, kind=None, domain=None, samples=None, reference=None, residuals=(), outputs=(),
+       space="autograd", inplace=False) -> Callable[[Callable], Any]:  # fmt: skip
+    """Make a forward function on arrays a differentiable op; see `Op` for the fields.
+
+    The function that replaces it takes tensors or arrays, and returns tensors if it was given any.
+    Declare its derivative with ``name.vjp(...)``; an op without rules is not differentiable.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd as ag
+    >>> from autograd.op import OPS, op
+    >>> @op(kind="unary", domain=(-3, 3))
+    ... def cubed(input):
+    ...     return input * input * input
+    >>> cubed.vjp(input=lambda g, input: 3 * g * input * input)
+    >>> x = ag.tensor(2.0, requires_grad=True)
+    >>> cubed(x).backward(); x.grad
+    tensor(12.)
+    >>> _ = OPS.pop("cubed")
+    """
+
+    def decorate(forward: Callable) -> Any:
+        from autograd.call import make_function
+
+        record = Op(
+            forward, numpy, kind, domain, samples, reference, residuals, outputs, space, inplace
+        )
+        return register(record, make_function(record))
+
+    return decorate
+
+
+def composite(numpy=None, kind=None, domain=None, samples=None, space="autograd",
+              inplace=False) -> Callable[[Callable], Any]:  # fmt: skip
+    """Enter a function that is composed of ops, and so needs no rule, into the table.
+
+    Examples
+    --------
+    >>> from autograd.op import OPS
+    >>> OPS["square"].composite
+    True
+    """
+
+    def decorate(function: Callable) -> Any:
+        record = Op(
+            function, numpy, kind, domain, samples, space=space, inplace=inplace, composite=True
+        )
+        return register(record, function)
+
+    return decorate
+
+
+def register(record: Op, function: Callable) -> Callable:
+    """Enter a record and its public function into the table."""
+    if record.name in OPS:
+        raise TypeError(f"there is an op {record.name!r} already, in {OPS[record.name].forward.__module__}")
+    OPS[record.name] = record
+    record.function = function
+    function.op = record  # type: ignore[attr-defined]
+    function.vjp = record.vjp  # type: ignore[attr-defined]
+    if record.numpy is not None:
+        NUMPY[record.numpy] = function
+    return function
+
+
+def answers(numpy_function: Callable) -> Callable:
+    """Let a function with NumPy's own signature answer for `numpy_function` on tensors.
+
+    For the few whose arguments mean something else than PyTorch's, such as ``np.var(ddof=...)``.
+    """
+
+    def decorate(function: Callable) -> Callable:
+        NUMPY[numpy_function] = function
+        return function
+
+    return decorate

@@ -1,0 +1,104 @@
+"""The operations, one family a file. Importing this package fills the op table and gives Tensor its
+methods, operators and in-place twins from it."""
+
+from __future__ import annotations
+
+from autograd.inplace import write
+from autograd.op import ELEMENTWISE, OPS, Op
+from autograd.ops import (  # noqa: F401 - imported for the records they enter
+    activation,
+    arithmetic,
+    compare,
+    conv,
+    dropout,
+    embedding,
+    index,
+    join,
+    linalg,
+    loss,
+    norm,
+    pool,
+    recurrent,
+    reduce,
+    shape,
+    softmax,
+    transcendental,
+)
+from autograd.tensor import Tensor
+
+OPERATORS = {  # symbol -> op; binary ones exist reflected (__radd__) and in place (__iadd__) too
+    "neg": "neg",
+    "abs": "abs",
+    "invert": "bitwise_not",
+    "add": "add",
+    "sub": "sub",
+    "mul": "mul",
+    "truediv": "div",
+    "floordiv": "floor_divide",
+    "mod": "remainder",
+    "pow": "pow",
+    "matmul": "matmul",
+    "and": "bitwise_and",
+    "or": "bitwise_or",
+    "xor": "bitwise_xor",
+    "lt": "lt",
+    "le": "le",
+    "gt": "gt",
+    "ge": "ge",
+    "eq": "eq",
+    "ne": "ne",
+}
+UNARY = ("neg", "abs", "invert")
+COMPARISONS = ("lt", "le", "gt", "ge", "eq", "ne")
+
+
+def attach_method(record: Op) -> None:
+    """Make an op a method of Tensor, with its in-place twin where PyTorch has one."""
+    setattr(Tensor, record.name, record.function)
+    if record.kind in ELEMENTWISE or record.inplace:
+        setattr(Tensor, record.name + "_", _inplace(record))
+
+
+def _inplace(record: Op):
+    function, name = record.function, record.name + "_"
+
+    def twin(self, *args, **keywords):
+        return write(self, name, function, *args, **keywords)
+
+    twin.__name__ = name
+    twin.__doc__ = f"In-place version of `{record.name}`."
+    return twin
+
+
+def attach_operator(symbol: str, record: Op) -> None:
+    """Bind a Python operator to an op. Operands it cannot take are left to their own class."""
+    function, name = record.function, record.name + "_"
+
+    def operator(self, other):
+        return function(self, other) if _is_operand(other) else NotImplemented
+
+    def reflected(self, other):
+        return function(other, self) if _is_operand(other) else NotImplemented
+
+    def augmented(self, other):
+        return write(self, name, function, other) if _is_operand(other) else NotImplemented
+
+    if symbol in UNARY:
+        setattr(Tensor, f"__{symbol}__", lambda self: function(self))
+        return
+    setattr(Tensor, f"__{symbol}__", operator)
+    if symbol not in COMPARISONS:
+        setattr(Tensor, f"__r{symbol}__", reflected)
+        setattr(Tensor, f"__i{symbol}__", augmented)
+
+
+def _is_operand(value) -> bool:
+    return isinstance(value, (Tensor, float, int)) or hasattr(value, "__array__")
+
+
+for _record in tuple(OPS.values()):
+    if _record.method:
+        attach_method(_record)
+for _symbol, _name in OPERATORS.items():
+    if _name not in OPS: continue  # TEMPORARY while families are written
+    attach_operator(_symbol, OPS[_name])

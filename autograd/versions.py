@@ -1,0 +1,87 @@
+"""Writes: which memory was changed in place, when, by what. Nothing is paid by those who never write.
+
+A write is entered here under the array that owns the memory, with a time from the clock that also
+numbers nodes. A node's saved value is stale exactly if its memory was written after the node was
+made, so nodes store no versions, and a backward pass without later writes checks one integer a node.
+"""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from autograd.errors import GraphError
+from autograd.node import Node, checksum
+from autograd.tensor import next_seq
+from autograd.where import Place, caller
+
+
+class Write(NamedTuple):
+    owner: weakref.ref  # drops the entry when the memory goes away
+    count: int
+    seq: int
+    name: str
+    where: Place | None
+
+
+WRITES: dict[int, Write] = {}
+last_write = 0
+
+
+def owner(array: np.ndarray) -> np.ndarray:
+    """The array whose memory `array` looks into."""
+    while type(base := array.base) is np.ndarray:
+        array = base
+    return array
+
+
+def version(array: np.ndarray) -> int:
+    """How often the memory of `array` has been written in place."""
+    entry = WRITES.get(id(owner(array)))
+    return entry.count if entry else 0
+
+
+def wrote(array: np.ndarray, name: str) -> None:
+    """Enter that `name` has just changed the memory of `array`."""
+    global last_write
+    memory = owner(array)
+    key = id(memory)
+    last = WRITES.get(key)
+    last_write = next_seq()
+    if last is None:
+        reference = weakref.ref(memory, lambda _: WRITES.pop(key, None))
+        WRITES[key] = Write(reference, 1, last_write, name, caller())
+    else:
+        WRITES[key] = Write(last.owner, last.count + 1, last_write, name, caller())
+
+
+def check(node: Node) -> None:
+    """Raise if a value that `node` keeps has been overwritten since the node was made."""
+    for value in node.saved:
+        for array in value if isinstance(value, tuple) else (value,):
+            write = WRITES.get(id(owner(array))) if isinstance(array, np.ndarray) else None
+            if write is not None and write.seq > node.seq:
+                raise GraphError(_stale(node, array) + f"{write.name} at {write.where}{_ADVICE}")
+
+
+def check_fingerprint(node: Node) -> None:
+    """Raise if a kept value no longer has the checksum it had (anomaly detection only)."""
+    for value, old in zip(node.saved, node.prints, strict=True):
+        if checksum(value) != old:
+            raise GraphError(
+                _stale(node, value) + "a write that did not go through a tensor (a NumPy array "
+                f"shares its memory){_ADVICE}"
+            )
+
+
+def _stale(node: Node, array: Any) -> str:
+    shape = "x".join(map(str, array.shape)) or "0-d"
+    return (
+        f"a {array.dtype} value of shape {shape} needed for the gradient, saved by {node.place()}, "
+        "was overwritten by "
+    )
+
+
+_ADVICE = ": write to a .clone(), use the op that returns a new tensor, or write after backward()"

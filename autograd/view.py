@@ -1,0 +1,53 @@
+"""Views: tensors that look into another tensor's memory, and how they keep up with writes to it.
+
+A view remembers its base and the chain of ops that leads from the base to it. When something writes
+in place, only the base gets a new node; each view notices, the next time it is asked, that its base
+has a newer node than it was made from, and replays its chain to get a node of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from autograd.mode import CURRENT, enable_grad
+from autograd.tensor import Leaf, Tensor
+from autograd.versions import owner
+
+if TYPE_CHECKING:
+    from autograd.node import Node
+
+
+class View:
+    __slots__ = ("base", "base_node", "chain", "tracked")
+
+    def __init__(self, base: Tensor, chain: tuple, tracked: bool):
+        self.base = base  # never a view itself
+        self.base_node: Node | Leaf | None = base._node
+        self.chain = chain  # of (function, keywords), from the base to the view
+        self.tracked = tracked  # False if made under no_grad: then it has no history to keep up with
+
+    def sync(self, view: Tensor) -> None:
+        """Give `view` a node made from its base's present one, if the base was rebased since."""
+        node = self.base._node
+        if node is self.base_node or not self.tracked or node is None or type(node) is Leaf:
+            return
+        self.base_node = node
+        with enable_grad():
+            view._node = self.replay(self.base)._node
+
+    def replay(self, base):
+        """Apply the chain to a tensor or array like the base."""
+        for function, keywords in self.chain:
+            base = function(base, **keywords)
+        return base
+
+
+def note_view(view: Tensor, base: Tensor, function: Callable, keywords: dict) -> None:
+    """Mark `view` as looking into `base`, if the op that made it did not copy."""
+    if owner(view.array) is not owner(base.array):
+        return
+    above = base._view
+    root, chain = (base, ()) if above is None else (above.base, above.chain)
+    tracked = CURRENT.get().grad and (above is None or above.tracked)
+    view._view = View(root, (*chain, (function, keywords)), tracked)
