@@ -9,29 +9,41 @@ from __future__ import annotations
 __version__ = "0.1.0"
 __numbagrad__ = True  # how nn, optim and models know this package from another one called autograd
 
-from autograd import dtypes as _dtypes
-from autograd import ops as _ops
+from autograd import cuda as cuda
+from autograd import ops as _ops  # noqa: F401 - fills the op table and gives Tensor its methods
 from autograd.creation import *  # noqa: F403 - its __all__ is the list of its public functions
+from autograd.device import device as device
 from autograd.dtypes import *  # noqa: F403
-from autograd.engine import backward, grad
-from autograd.errors import DtypeError, GraphError, ShapeError
-from autograd.function import Function
-from autograd.mode import (
-    detect_anomaly,
-    enable_grad,
-    inference_mode,
-    is_anomaly_enabled,
-    is_grad_enabled,
-    is_inference_mode_enabled,
-    no_grad,
-    set_detect_anomaly,
-    set_grad_enabled,
-    strict_dtypes,
-)
-from autograd.op import OPS, op
-from autograd.hooks import RemovableHandle as _RemovableHandle  # noqa: F401 - gives Tensor backward()
+from autograd.engine import backward as backward
+from autograd.engine import grad as grad
+from autograd.errors import DtypeError as DtypeError
+from autograd.errors import GraphError as GraphError
+from autograd.errors import ShapeError as ShapeError
+from autograd.function import Function as Function
+from autograd.gradcheck import GradcheckError as GradcheckError
+from autograd.gradcheck import gradcheck as gradcheck
+from autograd.gradcheck import gradgradcheck as gradgradcheck
+from autograd.graph import draw as draw
+from autograd.graph import make_dot as make_dot
+from autograd.hooks import RemovableHandle as RemovableHandle
+from autograd.mode import detect_anomaly as detect_anomaly
+from autograd.mode import enable_grad as enable_grad
+from autograd.mode import inference_mode as inference_mode
+from autograd.mode import is_anomaly_enabled as is_anomaly_enabled
+from autograd.mode import is_grad_enabled as is_grad_enabled
+from autograd.mode import is_inference_mode_enabled as is_inference_mode_enabled
+from autograd.mode import no_grad as no_grad
+from autograd.mode import set_detect_anomaly as set_detect_anomaly
+from autograd.mode import set_grad_enabled as set_grad_enabled
+from autograd.mode import strict_dtypes as strict_dtypes
+from autograd.op import OPS as OPS
+from autograd.op import op as op
 from autograd.random import *  # noqa: F403
-from autograd.tensor import Tensor
+from autograd.serialize import load as load
+from autograd.serialize import load_checkpoint as load_checkpoint
+from autograd.serialize import save as save
+from autograd.serialize import save_checkpoint as save_checkpoint
+from autograd.tensor import Tensor as Tensor
 
 # Every public op is a name of this module; the table says which.
 globals().update(

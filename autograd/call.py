@@ -16,6 +16,7 @@ from autograd.mode import CURRENT
 from autograd.node import Node, Output
 from autograd.op import NUMPY, Op
 from autograd.plan import Plan, VariadicPlan
+from autograd.promotion import settled
 from autograd.tensor import Tensor, method, wrap
 from autograd.view import note_view
 
@@ -34,19 +35,11 @@ def _simple(record: Op) -> Callable:
         params = defaults
         if keywords or len(args) != arity:
             args, params = record.bind(args, keywords)
-        if prepare is not None:
+        arrays, mask, wrapped = _unwrap(args)
+        given = arrays
+        if prepare is not None and not settled(arrays):
             args = prepare(args)
-        arrays, mask, bit, wrapped = [], 0, 1, False
-        for a in args:
-            if isinstance(a, Tensor):
-                wrapped = True
-                if a._view is not None:
-                    a._view.sync(a)
-                if a._node is not None:
-                    mask |= bit
-                a = a.array
-            arrays.append(a)
-            bit += bit
+            arrays, mask, wrapped = _unwrap(args)
         try:
             out = forward(*arrays, **params)
         except Exception as error:
@@ -57,12 +50,10 @@ def _simple(record: Op) -> Callable:
             out = np.asarray(out)
         state = CURRENT.get()
         if state.strict:
-            refuse_widening(record, arrays, out)
+            refuse_widening(record, given, out)
         if not (mask and state.grad and record.rules):
             return wrap(out)
-        plan = record.plans.get(mask)
-        if plan is None:
-            plan = _plan(record, mask, args)
+        plan = record.plans.get((arity, mask)) or _plan(record, mask, args)
         node = Node(
             plan,
             [args[i]._node for i in plan.live],
@@ -78,21 +69,38 @@ def _simple(record: Op) -> Callable:
     return call
 
 
+def _unwrap(args) -> tuple[list, int, bool]:
+    """The arrays in `args`, a bit for each one that wants gradients, and if any was a Tensor."""
+    arrays, mask, bit, wrapped = [], 0, 1, False
+    for a in args:
+        if isinstance(a, Tensor):
+            wrapped = True
+            if a._view is not None:
+                a._view.sync(a)
+            if a._node is not None:
+                mask |= bit
+            a = a.array
+        arrays.append(a)
+        bit += bit
+    return arrays, mask, wrapped
+
+
 def _general(record: Op) -> Callable:
     """Ops on lists of arrays, or with required keywords, residuals, several outputs, or views."""
     outputs = len(record.outputs)
+    forward = record.forward if record.leading else _by_name(record)
 
     def full(*args, **keywords):
         """The op's outputs and its residuals: ``(out or tuple of outs, tuple of residual arrays)``."""
         args, params = record.bind(args, keywords)
         if record.variadic:
             args = tuple(args[0])
+        given = args
         if record.prepare is not None:
-            args = record.prepare(args)
-        wrapped = any(isinstance(a, Tensor) for a in args)
-        arrays = [a.array if isinstance(a, Tensor) else a for a in args]
+            args = tuple(record.prepare(args))
+        arrays, _, wrapped = _unwrap(args)
         try:
-            result = record.forward(*([arrays] if record.variadic else arrays), **params)
+            result = forward(*([arrays] if record.variadic else arrays), **params)
         except Exception as error:
             raise explain(record, error, arrays) from error
         if outputs:
@@ -101,6 +109,9 @@ def _general(record: Op) -> Callable:
             outs, residuals = result[0], result[1:]
         else:
             outs, residuals = result, ()
+        if wrapped and CURRENT.get().strict:
+            for out in outs if outputs else (outs,):
+                refuse_widening(record, given, out)
         return (record_call(record, args, arrays, outs, residuals, params) if wrapped else outs), residuals
 
     def call(*args, **keywords):
@@ -110,22 +121,27 @@ def _general(record: Op) -> Callable:
     return call
 
 
+def _by_name(record: Op) -> Callable:
+    """The forward of an op whose arrays are not its first parameters, as in gather(input, dim, index)."""
+
+    def forward(*arrays, **params):
+        return record.forward(**dict(zip(record.inputs, arrays, strict=True)), **params)
+
+    return forward
+
+
 def record_call(record: Op, args, arrays, outs, residuals, params):
     """Wrap the outputs of a call, with a node if any input wants gradients."""
     several = bool(record.outputs)
     outs = tuple(np.asarray(out) for out in outs) if several else np.asarray(outs)
     state = CURRENT.get()
-    if state.strict:
-        for out in outs if several else (outs,):
-            refuse_widening(record, arrays, out)
-    nodes = [a.node if isinstance(a, Tensor) else None for a in args]
+    _, mask, _ = _unwrap(args)
     node = None
-    if state.grad and record.rules and any(n is not None for n in nodes):
-        mask = tuple(n is not None for n in nodes)
-        plan = record.plans.get(mask) or _plan(record, mask, args)
+    if mask and state.grad and record.rules:
+        plan = record.plans.get((len(args), mask)) or _plan(record, mask, args)
         node = Node(
             plan,
-            [nodes[i] for i in plan.live],
+            [args[i]._node for i in plan.live],
             [(arrays[i].shape, arrays[i].dtype) for i in plan.live],
             plan.save(arrays, outs, residuals),
             params,
@@ -144,10 +160,7 @@ def record_call(record: Op, args, arrays, outs, residuals, params):
 
 def _plan(record: Op, mask, args):
     """Work out, once per pattern of inputs that want gradients, what to keep and what to call."""
-    if isinstance(mask, int):
-        live = tuple(i for i in range(len(args)) if mask >> i & 1)
-    else:
-        live = tuple(i for i, wanted in enumerate(mask) if wanted)
+    live = tuple(i for i in range(len(args)) if mask >> i & 1)
     if record.variadic:
         plan = VariadicPlan(record, live, len(args))
     else:
@@ -158,13 +171,15 @@ def _plan(record: Op, mask, args):
                     "that tensor requires grad: pass it with .detach()"
                 )
         plan = Plan(record, live)
-    record.plans[mask] = plan
+    record.plans[len(args), mask] = plan
     return plan
 
 
-def refuse_widening(record: Op, arrays, out) -> None:
-    """Under strict dtypes: raise if float32 came in and float64 goes out."""
-    if out.dtype == np.float64 and any(getattr(a, "dtype", None) == np.float32 for a in arrays):
+def refuse_widening(record: Op, given, out) -> None:
+    """Under strict dtypes: raise if float32 came in and float64 goes out that no `dtype` asked for."""
+    if "dtype" in record.params:
+        return
+    if out.dtype == np.float64 and any(getattr(a, "dtype", None) == np.float32 for a in given):
         raise DtypeError(
             f"{record.name} would silently compute in float64 because one operand is float64: "
             "convert it with .float() (strict dtypes are on)"

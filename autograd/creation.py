@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from autograd import dtypes
+from autograd.device import check_device
 from autograd.tensor import Tensor, asarray, method, wrap
 
 __all__ = [
@@ -31,7 +32,7 @@ def tensor(data, *, dtype=None, device=None, requires_grad: bool = False) -> Ten
     tensor([[1, 2],
             [3, 4]], shape=(2, 2))
     """
-    _cpu(device)
+    check_device(device)
     return wrap(np.array(_convert(data, dtype), order="C")).requires_grad_(requires_grad)
 
 
@@ -44,7 +45,7 @@ def as_tensor(data, dtype=None, device=None) -> Tensor:
     >>> x = ag.ones(2); ag.as_tensor(x) is x
     True
     """
-    _cpu(device)
+    check_device(device)
     if isinstance(data, Tensor):
         return data if dtype is None else data.to(dtype)
     return wrap(_convert(data, dtype))
@@ -91,17 +92,12 @@ def is_tensor(obj) -> bool:
     return isinstance(obj, Tensor)
 
 
-def _cpu(device) -> None:
-    if device is not None and str(device).split(":")[0] != "cpu":
-        raise ValueError(f"expected device 'cpu', got {device!r}: this library runs on the CPU only")
-
-
 def _sizes(size: tuple) -> tuple:
     return tuple(size[0]) if len(size) == 1 and isinstance(size[0], (tuple, list)) else size
 
 
 def _new(array: np.ndarray, device, requires_grad: bool) -> Tensor:
-    _cpu(device)
+    check_device(device)
     return wrap(array).requires_grad_(requires_grad)
 
 

@@ -53,7 +53,9 @@ def _walk(roots: dict, create_graph: bool, retain_graph: bool, targets: dict | N
         if kind is Output:
             g = _arrive(node, g, targets)
             slots = grads.setdefault(node.parents[0], [None] * len(node.parents[0].outputs))
-            slots[node.index] = g
+            # Rules that look at `out` under create_graph make a second Output for the same slot.
+            old = slots[node.index]
+            slots[node.index] = g if old is None else old + g
             continue
         if node.hooks or node.retained or kind is Leaf or targets is not None:
             g = _arrive(node, g, targets)
@@ -118,7 +120,9 @@ def _leading_to(targets, order) -> set:
     """The nodes among `order` (oldest first) from which a target can be reached."""
     useful = set(targets)
     for node in order:
-        if any(parent in useful for parent in node.parents or ()):
+        # What lay behind a released node is gone, so it may have led to a target: reaching it is an
+        # error, not a gradient that is missing a term.
+        if node.parents is None or any(parent in useful for parent in node.parents):
             useful.add(node)
     return useful
 
@@ -261,8 +265,8 @@ def _seeds(tensors: tuple, gradients, create_graph: bool) -> dict:
                     "reduce it first, as in .sum().backward(), or pass gradient="
                 )
             g = np.ones_like(tensor.array)
-        elif np.shape(g) != tensor.shape:
-            raise ShapeError(f"gradient expected shape {tensor.shape}, got {np.shape(g)}")
+        elif (shape := g.shape if isinstance(g, Tensor) else np.shape(g)) != tensor.shape:
+            raise ShapeError(f"gradient expected shape {tensor.shape}, got {shape}")
         if isinstance(g, Tensor) and not create_graph:
             g = g.array
         if not isinstance(g, Tensor):

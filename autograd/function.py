@@ -66,7 +66,7 @@ class FunctionPlan:
     def pull(self, node: Node, g, saved, useful) -> list:
         """Call the user's backward; on tensors always, recorded if gradients are on."""
         graph = CURRENT.get().grad
-        gs = g if isinstance(g, tuple) else (g,)
+        gs = g if isinstance(g, (tuple, list)) else (g,)  # a list of slots if not materialized
         gs = tuple(x if x is None or isinstance(x, Tensor) else wrap(np.asarray(x)) for x in gs)
         tensors = self._tensors(node, saved)
         self.ctx._saved = lambda: tensors
@@ -173,7 +173,9 @@ class Function:
                 raise TypeError(f"{cls.__name__}.forward returned {type(out).__name__}, not a Tensor")
         live = [i for i, wanted in enumerate(ctx.needs_input_grad) if wanted]
         saved = ctx._to_save
-        links = [_link(tensor, args, nodes, outs) for tensor in saved]
+        links = [
+            None if any(t is c for c in ctx._constant) else _link(t, args, nodes, outs) for t in saved
+        ]
         node = Node(
             FunctionPlan(cls, ctx, live, len(args)),
             [nodes[i] for i in live],

@@ -1,8 +1,9 @@
 """gradcheck: compare derivatives with finite differences, to first order and to second.
 
-The Jacobian of each output with respect to each input is computed twice. Once by central differences,
-``(f(x + eps) - f(x - eps)) / (2 eps)``, one element of x at a time; once by the backward pass, one
-element of the output at a time. Both are laid out (elements of the input) x (elements of the output).
+The Jacobian of each output with respect to each input is computed twice: once by central
+differences, ``(f(x + eps) - f(x - eps)) / (2 eps)``, one element of x at a time; once by the
+backward pass, one element of the output at a time. Rows are elements of the input, columns of the
+output.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ def gradcheck(func: Callable, inputs, *, eps: float = 1e-6, atol: float = 1e-5, 
     inputs : Tensor or sequence
         Checked where they require grad, which must be in float64; others are passed through.
     eps, atol, rtol : float
-        Step of the differences; allowed is ``|analytical - numerical| <= atol + rtol * |numerical|``.
+        Step of the differences; allowed is ``|analytical - numerical| <= atol + rtol*|numerical|``.
     raise_exception : bool, default True
         Raise on a mismatch; otherwise return False.
     nondet_tol : float, default 0.0
@@ -69,7 +70,9 @@ def gradcheck(func: Callable, inputs, *, eps: float = 1e-6, atol: float = 1e-5, 
         masked=masked,
     )
     if not check_backward_ad:
-        raise NotImplementedError("gradcheck(check_backward_ad=False): there is no other derivative here")
+        raise NotImplementedError(
+            "gradcheck(check_backward_ad=False): there is no other derivative here"
+        )
     check = _Check(func, inputs, eps, atol, rtol, nondet_tol)
     try:
         with enable_grad():
@@ -172,7 +175,9 @@ class _Check:
             return
         for o in positions:
             if outputs[o].dtype != np.float64:
-                raise DtypeError(f"gradcheck expected float64 outputs, got {outputs[o].dtype} for output {o}")
+                raise DtypeError(
+                    f"gradcheck expected float64 outputs, got {outputs[o].dtype} for output {o}"
+                )
         compare = self._compare_projection if fast else self._compare_jacobians
         compare(outputs, positions, check_dtypes)
         if check_undefined and len(positions) > 1:
@@ -184,8 +189,9 @@ class _Check:
         for k, i in enumerate(self.checked):
             numerical = self._numerical(i, positions)
             for o in positions:
-                if not self._close(analytical[o][k], numerical[o]):
-                    raise GradcheckError(self._mismatch(i, o, numerical[o], analytical[o][k]))
+                expected = numerical[o].reshape(analytical[o][k].shape)  # empty ones have no rows
+                if not self._close(analytical[o][k], expected):
+                    raise GradcheckError(self._mismatch(i, o, expected, analytical[o][k]))
 
     def _compare_projection(self, outputs, positions, check_dtypes: bool) -> None:
         """For each pair, one number ``v.J.u`` with random u, v."""
@@ -201,8 +207,8 @@ class _Check:
                 if not abs(np.vdot(row, u) - numerical) <= allowed:
                     self._compare_jacobians(outputs, [o], check_dtypes)  # to show where
                     raise GradcheckError(
-                        f"output {o}, input {i}: a random projection of the Jacobian is {numerical} "
-                        f"numerically and {np.vdot(row, u)} analytically"
+                        f"output {o}, input {i}: a random projection of the Jacobian is "
+                        f"{numerical} numerically and {np.vdot(row, u)} analytically"
                     )
 
     def _check_undefined(self, outputs, positions) -> None:
@@ -216,8 +222,8 @@ class _Check:
             for i, a, b in zip(self.checked, with_zeros, without, strict=True):
                 if not self._close(a, b):
                     raise GradcheckError(
-                        f"backward treats a missing output gradient differently from a zero one: with "
-                        f"a gradient for output {o} alone, the gradient of input {i} is\n{b}\n"
+                        "backward treats a missing output gradient differently from a zero one: "
+                        f"with a gradient for output {o} alone, the gradient of input {i} is\n{b}\n"
                         f"with explicit zeros for the other outputs it is\n{a}"
                     )
 
@@ -227,8 +233,8 @@ class _Check:
             for o, jacobian in self._numerical(i, None).items():
                 if not self._close(np.zeros_like(jacobian), jacobian):
                     raise GradcheckError(
-                        f"output {o} does not require grad, but its numerical gradient with respect "
-                        f"to input {i} is not zero:\n{jacobian}"
+                        f"output {o} does not require grad, but its numerical gradient with "
+                        f"respect to input {i} is not zero:\n{jacobian}"
                     )
 
     # -- the two Jacobians -------------------------------------------------------------------------
@@ -254,7 +260,7 @@ class _Check:
         }
 
     def _value(self, i: int, change: np.ndarray) -> list[np.ndarray]:
-        """The outputs with input `i` changed. The tensor stays the same, for closures that hold it."""
+        """The outputs with input `i` changed; in the same tensor, as a closure may hold it."""
         tensor = self.inputs[i]
         kept = tensor.array
         tensor.array = kept.copy(order="K")
@@ -283,7 +289,7 @@ class _Check:
         return jacobians
 
     def _pull(self, outputs, seeds, o: int, check_dtypes: bool) -> list[np.ndarray]:
-        """The gradient of each checked input, zeros if there is none; twice, to see that it repeats."""
+        """The gradient of each checked input, zeros if none; twice, to see that it repeats."""
         inputs = [self.inputs[i] for i in self.checked]
 
         def once():
@@ -298,11 +304,14 @@ class _Check:
                 continue
             if not np.allclose(a.array, b.array, rtol=0.0, atol=self.nondet_tol, equal_nan=True):
                 raise GradcheckError(
-                    f"the backward pass is not deterministic: for output {o} and input {i}, two runs "
-                    f"differ by {np.abs(a.array - b.array).max()}; allowed is nondet_tol={self.nondet_tol}"
+                    f"the backward pass is not deterministic: for output {o} and input {i}, two "
+                    f"runs differ by {np.abs(a.array - b.array).max()}; allowed is "
+                    f"nondet_tol={self.nondet_tol}"
                 )
             if check_dtypes and a.dtype != x.dtype:
-                raise GradcheckError(f"input {i} is {x.dtype}, its gradient for output {o} is {a.dtype}")
+                raise GradcheckError(
+                    f"input {i} is {x.dtype}, its gradient for output {o} is {a.dtype}"
+                )
             found.append(a.array)
         return found
 
@@ -313,11 +322,15 @@ class _Check:
 
     def _mismatch(self, i: int, o: int, numerical: np.ndarray, analytical: np.ndarray) -> str:
         difference = np.abs(analytical - numerical)
-        row, column = np.unravel_index(np.argmax(difference), difference.shape)  # NaN counts as largest
+        row, column = np.unravel_index(
+            np.argmax(difference), difference.shape
+        )  # NaN counts as largest
         first, second = (_tensors(self.func(*self.inputs)) for _ in range(2))
         hint = ""
         if not np.array_equal(first[o].array, second[o].array, equal_nan=True):
-            hint = "\nfunc is not deterministic: two calls with the same inputs gave different values"
+            hint = (
+                "\nfunc is not deterministic: two calls with the same inputs gave different values"
+            )
         return (
             f"Jacobian mismatch for output {o} with respect to input {i}\n"
             f"numerical:\n{numerical}\nanalytical:\n{analytical}\n"

@@ -35,6 +35,11 @@ def write(target: Tensor, name: str, function: Callable, *args, **keywords) -> T
     recording = CURRENT.get().grad
     if recording:
         _refuse_leaf(target, name)
+    if not target.array.flags.writeable:
+        raise GraphError(
+            f"{name} cannot write to this tensor: several of its elements share one place in memory, "
+            "as after expand(), or NumPy has locked it: write to a .clone()"
+        )
     start = next_seq()
     value = function(target, *args, **keywords)
     if value.shape != target.shape:
@@ -65,9 +70,8 @@ def rebase(target: Tensor, value: Tensor, name: str) -> None:
     elif value.requires_grad or view.base.requires_grad:
         base = view.base
         arrays = (base.array, value.array)
-        written = record_call(
-            view_write.op, (base, value), arrays, base.array, (), {"view": view}
-        )
+        path = View(_Base, view.chain, True)  # the node must not hold the base: it would be a cycle
+        written = record_call(view_write.op, (base, value), arrays, base.array, (), {"view": path})
         _move_retained(base, written._node)
         base._node = written._node
         view.sync(target)

@@ -115,8 +115,7 @@ class Op:
     def _read_signature(self) -> None:
         """Sort the forward's parameters into array inputs and the rest."""
         parameters = list(inspect.signature(self.forward).parameters.values())
-        text = {p.name: p.annotation if p.annotation is not p.empty else "" for p in parameters}
-        text = {k: v if isinstance(v, str) else getattr(v, "__name__", str(v)) for k, v in text.items()}
+        text = {p.name: _as_written(p.annotation) for p in parameters}
         bare = {p.name for p in parameters if p.default is p.empty and not text[p.name]}
         self.inputs = tuple(p.name for p in parameters if p.name in bare or "Array" in text[p.name])
         self.variadic = any("Arrays" in text[name] for name in self.inputs)
@@ -127,9 +126,9 @@ class Op:
         self.star = shaped[0] if shaped else None
         # A call that names nothing then needs no sorting: what is given are the arrays.
         optional = all(name in self.defaults for name in self.params)
-        leading = self.positional[: len(self.inputs)] == self.inputs
+        self.leading = self.positional[: len(self.inputs)] == self.inputs
         several = self.variadic or self.residuals or self.outputs or self.kind == "view"
-        self.simple = optional and leading and not several
+        self.simple = optional and self.leading and not several
 
     @property
     def method(self) -> bool:
@@ -182,6 +181,18 @@ class Op:
 
     def __repr__(self) -> str:
         return f"<op {self.name}({', '.join(self.inputs)})>"
+
+
+def _as_written(annotation) -> str:
+    """An annotation's text, whether or not the module postpones evaluating annotations."""
+    if annotation is inspect.Parameter.empty:
+        return ""
+    if isinstance(annotation, str):
+        return annotation
+    for name, meaning in (("Arrays", Arrays), ("Shape", Shape), ("Array", Array)):
+        if annotation == meaning:
+            return name
+    return str(annotation).replace("numpy.ndarray", "Array")
 
 
 def op(numpy=None, kind=None, domain=None, samples=None, reference=None, residuals=(), outputs=(),

@@ -25,7 +25,7 @@ class Plan:
     def __init__(self, op: Op, live: tuple[int, ...]):
         self.op, self.name, self.live = op, op.name, live
         self.keep: list[tuple[str, Any]] = []  # (kind, which) of each item a node saves
-        rules = dict.fromkeys(op.rules[op.inputs[i]] for i in live)
+        rules = dict.fromkeys(self._rules())
         self.joint = any(len(rule.inputs) > 1 for rule in rules)
         self.calls = [self._bind(rule) for rule in rules]
         if self.joint:
@@ -66,6 +66,10 @@ class Plan:
                 value = wrap(value, parents.get(which) if kind == "input" else None)
             values.append(value)
         return values
+
+    def _rules(self) -> list[Rule]:
+        """The rule of each live input."""
+        return [self.op.rules[self.op.inputs[i]] for i in self.live]
 
     def _bind(self, rule: Rule) -> Callable:
         """One call of `rule`, each argument read from where the node keeps it.
@@ -128,6 +132,9 @@ class VariadicPlan(Plan):
         needs = [i in wanted for i in range(self.count)]
         grads = self.calls[0](g, saved, node.params, needs)
         return [grads[i] for i in self.live]
+
+    def _rules(self) -> list[Rule]:
+        return list(self.op.rules.values())
 
     def _input(self, kind: str, index: int) -> str:
         return f"[{', '.join(f'saved[{self._slot(kind, i)}]' for i in range(self.count))}]"

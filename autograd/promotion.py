@@ -21,14 +21,28 @@ def cast(value, dtype: np.dtype):
     return np.asarray(value, dtype=dtype)
 
 
+def settled(arrays) -> bool:
+    """Whether there is nothing to do: float arrays of one dtype, or Python numbers beside them.
+
+    Beside a float array NumPy, too, lets a Python number give way.
+    """
+    first = arrays[0]
+    if type(first) is not np.ndarray:
+        return False
+    dtype = first.dtype
+    if dtype.kind != "f":
+        return False
+    for a in arrays[1:]:
+        if type(a) is np.ndarray:
+            if a.dtype is not dtype:
+                return False
+        elif type(a) is not float and type(a) is not int:
+            return False
+    return True
+
+
 def promote(args):
     """Bring the operands to their common dtype; None stands for an absent one."""
-    first = getattr(args[0], "dtype", None)
-    if first is not None:
-        if all(getattr(a, "dtype", None) is first for a in args[1:]):
-            return args
-        if len(args) == 2 and first.kind == "f" and type(args[1]) in (float, int):
-            return args  # the usual case: beside a float array NumPy, too, lets scalars give way
     common = dtypes.result_type(*[a for a in args if a is not None])
     return [a if a is None else cast(a, common) for a in args]
 

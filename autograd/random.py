@@ -11,6 +11,7 @@ import os
 import numpy as np
 
 from autograd import dtypes
+from autograd.device import check_device
 from autograd.errors import DtypeError
 from autograd.inplace import write
 from autograd.tensor import Tensor, method, wrap
@@ -40,8 +41,7 @@ class Generator:
     """
 
     def __init__(self, device: str = "cpu"):
-        if str(device) != "cpu":
-            raise ValueError(f"Generator expected device 'cpu', got {device!r}")
+        check_device(device)
         self.manual_seed(int.from_bytes(os.urandom(4), "little"))
 
     def manual_seed(self, seed: int) -> Generator:

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from autograd import dtypes
+from autograd.device import CPU
 from autograd.errors import GraphError
 
 next_seq = itertools.count(1).__next__  # one clock for nodes and writes: who came first
@@ -80,7 +81,7 @@ class Tensor:
     ndim = property(lambda self: self.array.ndim, doc="Number of axes.")
     itemsize = property(lambda self: self.array.itemsize, doc="Bytes of one element.")
     nbytes = property(lambda self: self.array.nbytes, doc="Bytes of all elements.")
-    device = property(lambda self: "cpu", doc="Always the CPU.")
+    device = property(lambda self: CPU, doc="Always the CPU.")
 
     def size(self, dim: int | None = None):
         """Return the shape, or the length of axis `dim`."""

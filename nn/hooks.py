@@ -125,7 +125,7 @@ def _replaced(grads: tuple, result, what: str) -> tuple:
 
 
 def _through(values: tuple, places: list[int], visit: Callable) -> tuple:
-    """`values` with those at `places` led through one gate; `visit` sees gradients of all values."""
+    """`values` with those at `places` led through one gate; `visit` sees a gradient for each."""
 
     def visit_all(grads: tuple) -> tuple:
         every = [None] * len(values)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd.device import check_device
 from autograd.dtypes import get_default_dtype
 from autograd.tensor import Tensor, asarray
 
@@ -55,12 +56,6 @@ class Buffer(Tensor):
     def __init__(self, data: Any = None, *, persistent: bool = True):
         super().__init__(() if data is None else asarray(data))
         self.persistent = persistent
-
-
-def check_device(device) -> None:
-    """Refuse any device but the CPU."""
-    if device is not None and str(device) != "cpu":
-        raise ValueError(f"device={device!r}: everything lives on the CPU; leave device out")
 
 
 def empty(*shape: int, device=None, dtype=None) -> Parameter:

@@ -1,8 +1,8 @@
 """Layer paths: what errors and graph nodes call a module, as in ``LeNet5.features.3 (Conv2d)``.
 
-A module does not know its parent, and may have several. So names are given from above: when a module
-is called while no other one runs, it is a root, and its whole tree is named. That is repeated only
-after some module, anywhere, has gained or lost a child; `epoch` counts these events.
+A module does not know its parent, and may have several. So names are given from above: when a
+module is called while no other one runs, it is a root, and its whole tree is named. That is done
+again only after some module, anywhere, has gained or lost a child; `epoch` counts these events.
 """
 
 from __future__ import annotations
@@ -27,8 +27,9 @@ def name_tree(root) -> None:
 def state_inside(module, state):
     """The state in which `module` runs when called in `state`: the same, with its label.
 
-    A module remembers the last pair. The state outside is, as a rule, the very object it was the time
-    before, be it the default one or that of the module above; then `Module.__call__` does not come here.
+    A module remembers the last pair. The state outside is, as a rule, the very object it was the
+    time before, be it the default one or that of the module above; then `Module.__call__` need not
+    come here.
     """
     if module._stamp != epoch and (state.layer is None or module._label is None):
         if state.layer is None:

@@ -23,13 +23,12 @@ class IncompatibleKeys(NamedTuple):
     def __repr__(self) -> str:
         if not self.missing_keys and not self.unexpected_keys:
             return "<All keys matched successfully>"
-        return super().__repr__()
-
-    __str__ = __repr__
+        missing, unexpected = self
+        return f"IncompatibleKeys(missing_keys={missing}, unexpected_keys={unexpected})"
 
 
 class Slot(NamedTuple):
-    """Where a tensor of the state lives: ``module._parameters[name]`` or ``module._buffers[name]``."""
+    """Where a tensor of the state lives: in a module's table of parameters or of buffers."""
 
     table: dict
     name: str
@@ -37,7 +36,7 @@ class Slot(NamedTuple):
 
 
 def slots(module, prefix: str = "") -> OrderedDict[str, Slot]:
-    """Every parameter and persistent buffer below `module`, shared ones under each of their names."""
+    """Every parameter and persistent buffer below `module`, shared ones under all names."""
     found: OrderedDict[str, Slot] = OrderedDict()
     for path, part in module.named_modules(prefix=prefix, remove_duplicate=False):
         path = f"{path}." if path and not path.endswith(".") else path

@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # for all its modules unless one of them is named itself.
 FLOORS = [
     ["autograd.kernels"],
-    ["autograd.dtypes", "autograd.errors", "autograd.mode", "autograd.where"],
+    ["autograd.cuda", "autograd.device", "autograd.dtypes", "autograd.errors", "autograd.mode", "autograd.where"],
     ["autograd.tensor", "autograd.node", "autograd.versions"],
     ["autograd.promotion", "autograd.view"],
     ["autograd.op", "autograd.plan", "autograd.call"],
@@ -38,7 +38,9 @@ def module_name(path: Path) -> str:
 
 
 def sources() -> list[Path]:
-    return sorted(p for top in ("autograd", "nn", "optim", "models") for p in (ROOT / top).rglob("*.py"))
+    return sorted(
+        p for top in ("autograd", "nn", "optim", "models") for p in (ROOT / top).rglob("*.py")
+    )
 
 
 MODULES = {module_name(path) for path in sources()}
@@ -79,7 +81,16 @@ def test_imports_only_from_below(path):
 
 
 def test_kernels_know_only_numpy_and_numba():
-    allowed = {"numpy", "numba", "llvmlite", "__future__", "importlib", "math", "functools", "collections"}
+    allowed = {
+        "numpy",
+        "numba",
+        "llvmlite",
+        "__future__",
+        "importlib",
+        "math",
+        "functools",
+        "collections",
+    }
     allowed |= {"os", "sys", "tempfile", "typing", "warnings"}
     for path in (ROOT / "autograd" / "kernels").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):

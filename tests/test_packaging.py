@@ -31,7 +31,12 @@ def test_wheel_holds_the_four_packages_and_nothing_else(tmp_path):
     assert result.returncode == 0, result.stderr
     names = zipfile.ZipFile(tmp_path / result.stdout.split()[-1]).namelist()
     tops = {name.split("/")[0] for name in names}
-    assert {top for top in tops if not top.endswith(".dist-info")} == {"autograd", "nn", "optim", "models"}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {
+        "autograd",
+        "nn",
+        "optim",
+        "models",
+    }
     assert {f"{p}/py.typed" for p in ("autograd", "nn", "optim", "models")} <= set(names)
     assert {"models/data/digits.npz", "models/data/NOTICE"} <= set(names)
     assert {"autograd/__init__.pyi", "autograd/tensor.pyi", "nn/functional.pyi"} <= set(names)
@@ -56,7 +61,11 @@ def test_guard_refuses_a_foreign_autograd(package, tmp_path):
     result = run(code, cwd=tmp_path)
     assert result.returncode == 1
     last = result.stderr.strip().splitlines()[-1]
-    assert last.startswith("ImportError") and str(tmp_path) in last and "pip uninstall autograd" in last
+    assert (
+        last.startswith("ImportError")
+        and str(tmp_path) in last
+        and "pip uninstall autograd" in last
+    )
 
 
 def test_stubs_are_up_to_date():

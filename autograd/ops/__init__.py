@@ -12,17 +12,25 @@ from autograd.ops import (  # noqa: F401 - imported for the records they enter
     conv,
     dropout,
     embedding,
+    extremes,
     index,
     join,
     linalg,
+    logic,
     loss,
+    loss_class,
+    loss_margin,
     norm,
+    piecewise,
     pool,
     recurrent,
     reduce,
+    scan,
     shape,
     softmax,
     transcendental,
+    trigonometric,
+    variance,
 )
 from autograd.tensor import Tensor
 
@@ -100,5 +108,4 @@ for _record in tuple(OPS.values()):
     if _record.method:
         attach_method(_record)
 for _symbol, _name in OPERATORS.items():
-    if _name not in OPS: continue  # TEMPORARY while families are written
     attach_operator(_symbol, OPS[_name])

@@ -1,1 +1,449 @@
-"""."""
+"""Normalisation layers' functions. Batch, layer and group normalisation are one computation,
+
+    (input - mean) / sqrt(var + eps) * weight + bias,
+
+with different axes sharing a mean and a variance. The rule is a fused kernel; for higher
+derivatives each op names the same computation composed of other ops as its reference.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from autograd import kernels
+from autograd.errors import DtypeError, ShapeError
+from autograd.op import Array, composite, op
+from autograd.ops.pool import avg_pool2d
+from autograd.ops.reduce import norm
+from autograd.tensor import Tensor
+from autograd.versions import wrote
+
+
+def _check_float(input) -> None:
+    if input.dtype.kind != "f":
+        raise DtypeError(f"expected floats to normalise, got {input.dtype}: convert with .float()")
+
+
+def _check_vector(name: str, vector, channels: int) -> None:
+    if vector is not None and vector.shape != (channels,):
+        raise ShapeError(
+            f"expected {name} of {channels} elements, one a channel, got shape {list(vector.shape)}"
+        )
+
+
+def _draw(rng, *shapes):
+    return tuple(rng.normal(size=shape) for shape in shapes)
+
+
+def _normalise(input, weight, bias, axes, eps):
+    """The plain composition that the fused kernels stand for."""
+    count = math.prod(input.shape[axis] for axis in axes)
+    centred = input - input.sum(axis=axes, keepdims=True) / count
+    var = (centred * centred).sum(axis=axes, keepdims=True) / count
+    out = centred / (var + eps) ** 0.5
+    out = out if weight is None else out * weight
+    return out if bias is None else out + bias
+
+
+def _reshaped(vector, shape):
+    return None if vector is None else vector.reshape(shape)
+
+
+def _backward(g, input, weight, bias, mean, var, axes, eps, needs):
+    return kernels.norm.backward(g, input, weight, bias, mean, var, axes, eps, needs)
+
+
+# -- batch -----------------------------------------------------------------------------------------
+
+
+def _all_but_channel(ndim: int) -> tuple[int, ...]:
+    return (0, *range(2, ndim))
+
+
+def _per_channel(input) -> tuple[int, ...]:
+    """The shape in which a vector with one element a channel broadcasts against `input`."""
+    return (1, -1) + (1,) * (input.ndim - 2)
+
+
+def _batch_reference(input, weight, bias, eps=1e-5):
+    shape = _per_channel(input)
+    vectors = _reshaped(weight, shape), _reshaped(bias, shape)
+    return _normalise(input, *vectors, _all_but_channel(input.ndim), eps)
+
+
+def _batch_samples(rng):
+    yield _draw(rng, (3, 2, 2, 2), (2,), (2,)), {}
+    yield _draw(rng, (5, 3), (3,), (3,)), {"eps": 0.1}
+    yield (rng.normal(size=(2, 2, 3)), None, None), {}
+
+
+@op(samples=_batch_samples, reference=_batch_reference, residuals=("mean", "var"), space="internal")
+def batch_norm_train(
+    input: Array, weight: Array | None = None, bias: Array | None = None, eps=1e-5
+):
+    """Normalise each channel by its mean and variance over the batch, which are the residuals."""
+    shape = _per_channel(input)
+    vectors = _reshaped(weight, shape), _reshaped(bias, shape)
+    return kernels.norm.forward(input, *vectors, _all_but_channel(input.ndim), eps)
+
+
+def _batch_rule(g, input, weight, bias, mean, var, eps, needs):
+    shape, axes = _per_channel(input), _all_but_channel(input.ndim)
+    vectors = _reshaped(weight, shape), _reshaped(bias, shape)
+    dx, *rest = _backward(g, input, *vectors, mean, var, axes, eps, needs)
+    return dx, *(_reshaped(v, -1) for v in rest)
+
+
+batch_norm_train.vjp(("input", "weight", "bias"), _batch_rule)
+
+
+def _running_samples(rng):
+    running = rng.normal(size=2), rng.uniform(0.5, 2, size=2)
+    affine = {"weight": rng.normal(size=2), "bias": rng.normal(size=2)}
+    yield (rng.normal(size=(2, 2, 3)), *running), affine
+    yield (rng.normal(size=(2, 2)), *running), {}
+    yield (rng.normal(size=(2, 2, 2)), None, None), affine | {"training": True}
+
+
+@composite(samples=_running_samples, space="nn")
+def batch_norm(
+    input,
+    running_mean,
+    running_var,
+    weight: Array | None = None,
+    bias: Array | None = None,
+    training=False,
+    momentum=0.1,
+    eps=1e-5,
+):
+    """Normalise each channel of ``input`` (N, C, ...) over the batch (Ioffe and Szegedy, 2015).
+
+    Parameters
+    ----------
+    running_mean, running_var : (C,) or None
+        Averages over batches, used outside of training. In training they are updated in place:
+        ``running += momentum * (batch - running)``, the batch's variance being the unbiased one.
+    weight, bias : (C,), optional
+    training : bool, default False
+        Normalise by this batch's own mean and (biased) variance.
+
+    Examples
+    --------
+    >>> import autograd as ag, nn
+    >>> x = ag.tensor([[1.0], [3.0]])
+    >>> nn.functional.batch_norm(x, None, None, training=True, eps=0.0).reshape(2)
+    tensor([-1.,  1.])
+    """
+    _check_batch(input, {"running_mean": running_mean, "running_var": running_var,
+                         "weight": weight, "bias": bias})  # fmt: skip
+    if not training:
+        return _by_running(input, running_mean, running_var, weight, bias, eps)
+    count = math.prod(input.shape) // input.shape[1] if input.shape[1] else 0
+    if count <= 1:
+        raise ShapeError(
+            "batch_norm expected more than 1 value per channel when training, got input size "
+            f"{list(input.shape)}: use a larger batch, or .eval()"
+        )
+    out, (mean, var) = batch_norm_train.full(input, weight, bias, eps)
+    _update(running_mean, mean.reshape(-1), momentum)
+    _update(running_var, var.reshape(-1) * (count / (count - 1)), momentum)
+    return out
+
+
+def _check_batch(input, vectors: dict) -> None:
+    if input.ndim < 2:
+        raise ShapeError(f"batch_norm expected an input (N, C, ...), got shape {list(input.shape)}")
+    _check_float(input)
+    for name, vector in vectors.items():
+        _check_vector(name, vector, input.shape[1])
+
+
+def _by_running(input, running_mean, running_var, weight, bias, eps):
+    """Normalise by given averages: one multiplication and one addition an element."""
+    if running_mean is None or running_var is None:
+        raise ShapeError("expected running_mean and running_var when training=False, got None")
+    scale = (running_var + eps) ** -0.5
+    scale = scale if weight is None else scale * weight
+    shift = -running_mean * scale
+    shift = shift if bias is None else shift + bias
+    shape = _per_channel(input)
+    return input * scale.reshape(shape) + shift.reshape(shape)
+
+
+def _update(running, value, momentum: float) -> None:
+    """Move a running average, in place, towards the value of this batch."""
+    if running is None:
+        return
+    array = running.array if isinstance(running, Tensor) else running
+    array += momentum * (value - array)
+    wrote(array, "batch_norm")
+
+
+# -- instance and group ----------------------------------------------------------------------------
+
+
+def _group_axes(input, num_groups: int) -> tuple[tuple, tuple, tuple]:
+    """The shape with an axis of groups, the axes a group spans, and the shape of the vectors."""
+    n, channels, *rest = input.shape
+    each = channels // num_groups
+    shape = (n, num_groups, each, *rest)
+    return shape, tuple(range(2, len(shape))), (1, num_groups, each) + (1,) * len(rest)
+
+
+def _group_reference(input, weight, bias, num_groups, eps=1e-5):
+    shape, axes, vector = _group_axes(input, num_groups)
+    vectors = _reshaped(weight, vector), _reshaped(bias, vector)
+    return _normalise(input.reshape(shape), *vectors, axes, eps).reshape(input.shape)
+
+
+def _group_samples(rng):
+    x, weight, bias = _draw(rng, (2, 4, 2), (4,), (4,))
+    yield (x,), {"num_groups": 2, "weight": weight, "bias": bias}
+    yield (rng.normal(size=(1, 3, 2, 2)),), {"num_groups": 3}
+    yield (rng.normal(size=(2, 3)),), {"num_groups": 1, "eps": 0.1}
+
+
+@op(samples=_group_samples, reference=_group_reference, residuals=("mean", "var"), space="nn")
+def group_norm(
+    input: Array, num_groups: int, weight: Array | None = None, bias: Array | None = None, eps=1e-5
+):
+    """Normalise each sample of ``input`` (N, C, ...) over groups of channels (Wu and He, 2018).
+
+    Parameters
+    ----------
+    num_groups : int
+        Must divide C.
+    weight, bias : (C,), optional
+
+    Examples
+    --------
+    >>> import autograd as ag, nn
+    >>> nn.functional.group_norm(ag.tensor([[1.0, 3.0, 5.0, 9.0]]), 2, eps=0.0).reshape(4)
+    tensor([-1.,  1., -1.,  1.])
+    """
+    if input.ndim < 2:
+        raise ShapeError(f"expected an input (N, C, ...), got shape {list(input.shape)}")
+    _check_float(input)
+    channels = input.shape[1]
+    if num_groups < 1 or channels % num_groups:
+        raise ShapeError(f"expected num_groups to divide the {channels} channels, got {num_groups}")
+    _check_vector("weight", weight, channels)
+    _check_vector("bias", bias, channels)
+    shape, axes, vector = _group_axes(input, num_groups)
+    if math.prod(shape[1:]) == num_groups:
+        raise ShapeError(
+            f"expected more than 1 value per group, got input size {list(input.shape)} and "
+            f"num_groups {num_groups}"
+        )
+    vectors = _reshaped(weight, vector), _reshaped(bias, vector)
+    out, mean, var = kernels.norm.forward(input.reshape(shape), *vectors, axes, eps)
+    return out.reshape(input.shape), mean, var
+
+
+def _group_rule(g, input, weight, bias, mean, var, num_groups, eps, needs):
+    shape, axes, vector = _group_axes(input, num_groups)
+    vectors = _reshaped(weight, vector), _reshaped(bias, vector)
+    dx, *rest = _backward(
+        g.reshape(shape), input.reshape(shape), *vectors, mean, var, axes, eps, needs
+    )
+    return _reshaped(dx, input.shape), *(_reshaped(v, -1) for v in rest)
+
+
+group_norm.vjp(("input", "weight", "bias"), _group_rule)
+
+
+def _instance_samples(rng):
+    running = {"running_mean": rng.normal(size=2), "running_var": rng.uniform(0.5, 2, size=2)}
+    affine = {"weight": rng.normal(size=2), "bias": rng.normal(size=2)}
+    yield (rng.normal(size=(2, 2, 3)),), affine
+    yield (rng.normal(size=(1, 2, 2, 2)),), running | affine | {"use_input_stats": False}
+
+
+@composite(samples=_instance_samples, space="nn")
+def instance_norm(
+    input,
+    running_mean: Array | None = None,
+    running_var: Array | None = None,
+    weight: Array | None = None,
+    bias: Array | None = None,
+    use_input_stats=True,
+    momentum=0.1,
+    eps=1e-5,
+):
+    """Normalise each channel of each sample of ``input`` (N, C, ...) (Ulyanov et al., 2016).
+
+    With running averages given, those move towards the mean over the samples of this batch.
+
+    Examples
+    --------
+    >>> import autograd as ag, nn
+    >>> nn.functional.instance_norm(ag.tensor([[[1.0, 3.0]]]), eps=0.0).reshape(2)
+    tensor([-1.,  1.])
+    """
+    _check_batch(input, {"running_mean": running_mean, "running_var": running_var,
+                         "weight": weight, "bias": bias})  # fmt: skip
+    if not use_input_stats:
+        return _by_running(input, running_mean, running_var, weight, bias, eps)
+    n, channels, *rest = input.shape
+    count = math.prod(rest)
+    if count <= 1:
+        raise ShapeError(
+            "instance_norm expected more than 1 spatial element when training, got input size "
+            f"{list(input.shape)}"
+        )
+    out, (mean, var) = group_norm.full(input, channels, weight, bias, eps)
+    _update(running_mean, mean.reshape(n, channels).mean(axis=0), momentum)
+    var = var.reshape(n, channels).mean(axis=0) * (count / (count - 1))
+    _update(running_var, var, momentum)
+    return out
+
+
+# -- layer -----------------------------------------------------------------------------------------
+
+
+def _last_axes(input, normalized_shape) -> tuple[int, ...]:
+    """The axes of `normalized_shape`, which must be how the input's shape ends."""
+    shape = _as_shape(normalized_shape)
+    if not shape or input.shape[-len(shape) :] != shape:
+        raise ShapeError(
+            f"expected an input whose shape ends in normalized_shape {list(shape)}, "
+            f"got {list(input.shape)}"
+        )
+    return tuple(range(input.ndim - len(shape), input.ndim))
+
+
+def _as_shape(normalized_shape) -> tuple[int, ...]:
+    if hasattr(normalized_shape, "__iter__"):
+        return tuple(normalized_shape)
+    return (normalized_shape,)
+
+
+def _layer_reference(input, weight, bias, normalized_shape, eps=1e-5):
+    return _normalise(input, weight, bias, _last_axes(input, normalized_shape), eps)
+
+
+def _layer_samples(rng):
+    x, weight, bias = _draw(rng, (2, 3, 4), (4,), (4,))
+    yield (x,), {"normalized_shape": (4,), "weight": weight, "bias": bias}
+    x, weight = _draw(rng, (2, 2, 3), (2, 3))
+    yield (x,), {"normalized_shape": (2, 3), "weight": weight, "eps": 0.1}
+    yield (rng.normal(size=5),), {"normalized_shape": 5}
+
+
+@op(samples=_layer_samples, reference=_layer_reference, residuals=("mean", "var"), space="nn")
+def layer_norm(
+    input: Array,
+    normalized_shape: int | tuple,
+    weight: Array | None = None,
+    bias: Array | None = None,
+    eps=1e-5,
+):
+    """Normalise over the last axes, those of `normalized_shape` (Ba, Kiros and Hinton, 2016).
+
+    Parameters
+    ----------
+    normalized_shape : int or sequence of int
+        How the shape of `input` ends.
+    weight, bias : normalized_shape, optional
+
+    Examples
+    --------
+    >>> import autograd as ag, nn
+    >>> nn.functional.layer_norm(ag.tensor([[1.0, 3.0]]), (2,), eps=0.0).reshape(2)
+    tensor([-1.,  1.])
+    """
+    axes = _last_axes(input, normalized_shape)
+    _check_float(input)
+    for name, array in (("weight", weight), ("bias", bias)):
+        if array is not None and array.shape != _as_shape(normalized_shape):
+            expected = list(_as_shape(normalized_shape))
+            raise ShapeError(f"expected {name} of shape {expected}, got {list(array.shape)}")
+    return kernels.norm.forward(input, weight, bias, axes, eps)
+
+
+def _layer_rule(g, input, weight, bias, mean, var, normalized_shape, eps, needs):
+    axes = _last_axes(input, normalized_shape)
+    return _backward(g, input, weight, bias, mean, var, axes, eps, needs)
+
+
+layer_norm.vjp(("input", "weight", "bias"), _layer_rule)
+
+
+def _rms_samples(rng):
+    yield (rng.normal(size=(2, 3)),), {"normalized_shape": 3, "weight": rng.normal(size=3)}
+    yield (rng.normal(size=(2, 2, 2)),), {"normalized_shape": (2, 2), "eps": 0.1}
+
+
+@composite(samples=_rms_samples, space="nn")
+def rms_norm(input, normalized_shape: int | tuple, weight: Array | None = None, eps=None):
+    """Divide by the root of the mean square over the last axes (Zhang and Sennrich, 2019).
+
+    `eps`, added to the mean square, is by default the spacing of the input's dtype at 1.
+
+    Examples
+    --------
+    >>> import autograd as ag, nn
+    >>> nn.functional.rms_norm(ag.tensor([1.0, -1.0]), 2, eps=0.0)
+    tensor([ 1., -1.])
+    """
+    axes = _last_axes(input, normalized_shape)
+    _check_float(input)
+    eps = float(np.finfo(input.dtype).eps) if eps is None else eps
+    count = math.prod(_as_shape(normalized_shape))
+    mean_square = (input * input).sum(axis=axes, keepdims=True) / count
+    out = input * (mean_square + eps) ** -0.5
+    return out if weight is None else out * weight
+
+
+# -- across channels, and vectors ------------------------------------------------------------------
+
+
+def _response_samples(rng):
+    yield (rng.normal(size=(2, 4, 3)),), {"size": 3, "alpha": 0.5}
+    yield (rng.normal(size=(1, 3, 2, 2)),), {"size": 2, "beta": 0.5, "k": 2.0}
+
+
+@composite(samples=_response_samples, space="nn")
+def local_response_norm(input, size: int, alpha=1e-4, beta=0.75, k=1.0):
+    """Divide by ``(k + alpha * mean of squares over size neighbouring channels) ** beta``.
+
+    For ``input`` (N, C, ...), from Krizhevsky et al. (2012); channels beyond the ends are zeros.
+
+    Examples
+    --------
+    >>> import autograd as ag, nn
+    >>> nn.functional.local_response_norm(ag.ones(1, 3, 1), 1, alpha=1.0, beta=1.0).reshape(3)
+    tensor([0.5, 0.5, 0.5])
+    """
+    if input.ndim < 3:
+        raise ShapeError(
+            f"local_response_norm expected an input (N, C, ...) of 3 dimensions or more, "
+            f"got shape {list(input.shape)}"
+        )
+    if size < 1:
+        raise ShapeError(f"local_response_norm expected a size of at least 1, got {size}")
+    n, channels, *rest = input.shape
+    squares = (input * input).reshape((n, 1, channels, math.prod(rest)))
+    # An even size reaches one channel further down than up: the extra last window is cut off.
+    means = avg_pool2d(squares, (size, 1), stride=1, padding=(size // 2, 0))[:, :, :channels]
+    return input / (means.reshape(input.shape) * alpha + k) ** beta
+
+
+def _direction_samples(rng):
+    yield (rng.normal(size=(2, 3)),), {}
+    yield (rng.normal(size=(2, 3, 2)),), {"p": 3.0, "dim": -1}
+
+
+@composite(samples=_direction_samples, space="nn")
+def normalize(input, p=2.0, dim=1, eps=1e-12):
+    """Divide by the `p`-norm along `dim`, or by `eps` where the norm is smaller.
+
+    Examples
+    --------
+    >>> import autograd as ag, nn
+    >>> nn.functional.normalize(ag.tensor([3.0, 4.0]), dim=0)
+    tensor([0.6, 0.8])
+    """
+    return input / np.maximum(norm(input, p, dim, keepdim=True), eps)

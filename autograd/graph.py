@@ -1,0 +1,459 @@
+"""Pictures of the live graph: `draw` for reading a model, `make_dot` for users of torchviz.
+
+A picture is made in three steps: read the graph into boxes and arrows (`_read`), decide which boxes
+are folded into one (`_Folding`), and write what is left as DOT text (`_write`). Laying it out is up
+to Graphviz's program `dot`; without it the text is all there is.
+"""
+
+from __future__ import annotations
+
+import html
+import os
+import shutil
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from autograd.engine import reachable
+from autograd.errors import GraphError
+from autograd.node import Node, Output
+from autograd.tensor import Leaf, Tensor
+
+INSTALL = (
+    "the picture needs Graphviz's program `dot`: apt install graphviz, brew install graphviz, or "
+    "https://graphviz.org/download"
+)
+FILL = {  # kind of box -> (fill, border)
+    "op": ("#f3f4f6", "#9ca3af"),
+    "module": ("#e5e7eb", "#6b7280"),
+    "param": ("#dbeafe", "#3b82f6"),
+    "leaf": ("#dcfce7", "#22c55e"),
+    "output": ("#fde68a", "#d97706"),
+    "saved": ("#ffedd5", "#fb923c"),
+    "rest": ("#ffffff", "#9ca3af"),
+}
+FONT = {"fontname": "Helvetica", "fontsize": "11"}
+TEXT_SUFFIXES = ("dot", "gv")
+
+
+class Graph:
+    """A picture: shows itself in notebooks, `render` writes it to a file, `source` is its DOT text.
+
+    Examples
+    --------
+    >>> import autograd as ag
+    >>> from autograd.graph import draw
+    >>> x = ag.ones(3, requires_grad=True)
+    >>> "mul" in draw(x * 2).source
+    True
+    """
+
+    def __init__(self, digraph):
+        self.digraph = digraph  # a graphviz.Digraph, free to be edited
+        self.format = "svg"
+
+    @property
+    def source(self) -> str:
+        """The DOT text."""
+        return self.digraph.source
+
+    def render(self, path: str | os.PathLike = "graph", format: str | None = None) -> str:
+        """Write the picture to `path` and return the file's name.
+
+        The format is given, or else the path's suffix (svg, png, pdf, dot, ...), or else
+        ``self.format``. DOT text needs no `dot` program.
+        """
+        suffix = Path(path).suffix.removeprefix(".")
+        format = format or suffix or self.format
+        path = Path(path) if suffix == format else Path(f"{path}.{format}")
+        if format in TEXT_SUFFIXES:
+            path.write_text(self.source, encoding="utf-8")
+        else:
+            path.write_bytes(self._pipe(format))
+        return str(path)
+
+    def save_svg(self, path: str | os.PathLike) -> str:
+        """Write the picture as SVG."""
+        return self.render(path, "svg")
+
+    def _pipe(self, format: str) -> bytes:
+        if shutil.which("dot") is None:
+            raise RuntimeError(f"{INSTALL}. The text alone can be had with .render('graph.dot')")
+        return self.digraph.pipe(format=format)
+
+    def _repr_svg_(self) -> str | None:
+        return self._pipe("svg").decode() if shutil.which("dot") else None
+
+    def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, str]:
+        svg = self._repr_svg_()
+        if svg is None:
+            return {"text/plain": f"{self.source}\n// {INSTALL}"}
+        return {"image/svg+xml": svg, "text/plain": repr(self)}
+
+    def __repr__(self) -> str:
+        return (
+            f"<Graph: {self.source.count(' -> ')} edges; .render('graph.svg') writes the picture>"
+        )
+
+    def __str__(self) -> str:
+        return self.source
+
+
+def draw(y, params=None, *, depth: int | None = None, max_nodes: int = 300,
+         show_attrs: bool = False, show_saved: bool = False,
+         max_attr_chars: int = 50) -> Graph:  # fmt: skip
+    """Draw how `y` was computed: operations in grey, parameters blue, other leaves green.
+
+    Operations are grouped by the layer they ran in. Draw before ``backward``, which releases the
+    graph.
+
+    Parameters
+    ----------
+    y : Tensor or sequence of Tensor
+    params : Module or dict of str to Tensor, optional
+        Names for the leaves: a module, or ``dict(model.named_parameters())``.
+    depth : int, optional
+        How many levels of modules to open; 0 folds each outermost module into one box.
+    max_nodes : int, default 300
+        Fold further, then leave out the oldest operations, until no more boxes are shown.
+    show_attrs, show_saved : bool, default False
+        Show the operations' arguments, and the arrays they keep for backward.
+    max_attr_chars : int, default 50
+        Where to cut the arguments' text.
+
+    Raises
+    ------
+    GraphError
+        If the graph was already released.
+
+    Examples
+    --------
+    >>> import autograd as ag
+    >>> from autograd.graph import draw
+    >>> w = ag.ones(3, requires_grad=True)
+    >>> picture = draw((w * 2).sum(), params={"weight": w})
+    >>> "weight" in picture.source
+    True
+    """
+    tensors = tuple(y) if isinstance(y, (tuple, list)) else (y,)
+    for tensor in tensors:
+        if not isinstance(tensor, Tensor):
+            raise TypeError(
+                f"draw expected a tensor or a sequence of them, got {type(tensor).__name__}: "
+                "to draw a module, draw its output, as in draw(model(x), params=model)"
+            )
+    if depth is not None and depth < 0:
+        raise ValueError(f"draw expected depth >= 0, got {depth}")
+    if max_nodes < 1:
+        raise ValueError(f"draw expected max_nodes >= 1, got {max_nodes}")
+    reading = _read(tensors, _names(params))
+    folding = _Folding(reading, depth, max_nodes)
+    attrs = max_attr_chars if show_attrs else 0
+    return Graph(_write(tensors, reading, folding, attrs, show_saved))
+
+
+def make_dot(var, params=None, show_attrs: bool = False, show_saved: bool = False,
+             max_attr_chars: int = 50) -> Graph:  # fmt: skip
+    """Draw every operation behind `var`: torchviz's function, with its signature. See `draw`.
+
+    Examples
+    --------
+    >>> import autograd as ag
+    >>> from autograd.graph import make_dot
+    >>> w = ag.ones(3, requires_grad=True)
+    >>> "AccumulateGrad" in make_dot(w.exp(), params={"w": w}).source
+    False
+    """
+    return draw(
+        var, params, show_attrs=show_attrs, show_saved=show_saved, max_attr_chars=max_attr_chars
+    )
+
+
+def _names(params) -> dict[int, str]:
+    """Names by the identity of the tensors they belong to."""
+    if params is None:
+        return {}
+    if hasattr(params, "named_parameters"):
+        params = dict(params.named_parameters())
+    if not isinstance(params, Mapping):
+        raise TypeError(f"params expected a module or a dict of names, got {type(params).__name__}")
+    for name, tensor in params.items():
+        if not isinstance(tensor, Tensor):
+            raise TypeError(f"params[{name!r}] expected a Tensor, got {type(tensor).__name__}")
+    return {id(tensor): name for name, tensor in params.items()}
+
+
+# -- reading the graph -----------------------------------------------------------------------------
+
+
+class _Reading(NamedTuple):
+    order: list  # ops and leaves, oldest first
+    arrows: list  # (from, to) pairs of them, oldest first
+    values: dict  # op or leaf -> {output number: (shape, dtype)}, as far as known
+    paths: dict  # op or leaf -> path of the module it belongs to, () if none
+    classes: dict  # path of a module -> its class name
+    inputs: dict  # op -> the leaves it reads
+    names: dict  # leaf that is a parameter -> its name
+
+
+def _read(tensors, given_names: dict[int, str]) -> _Reading:
+    roots = [tensor.node for tensor in tensors]
+    found = reachable([root for root in roots if root is not None])
+    for node in found:
+        if node.parents is None:
+            raise GraphError(
+                f"the graph through {node.place()} was released by backward(): draw before it, or "
+                "call backward(retain_graph=True)"
+            )
+    order = [node for node in found if type(node) is not Output]
+    values: dict[Any, dict] = {node: {} for node in order}
+    paths: dict[Any, tuple] = {}
+    classes: dict[tuple, str] = {}
+    arrows: list = []
+    inputs: dict[Any, list] = {}
+    users: dict[Any, list] = {}
+    for node in order:
+        if isinstance(node, Leaf):
+            continue
+        paths[node] = _path(node.layer, classes)
+        for index, like in enumerate(node.outputs or ()):
+            values[node][index] = like
+        inputs[node] = []
+        for parent, like in zip(node.parents, node.shapes, strict=True):
+            source, index = _source(parent)
+            values[source][index] = like
+            arrows.append((source, node))
+            if isinstance(source, Leaf):
+                inputs[node].append(source)
+                users.setdefault(source, []).append(paths[node])
+    for tensor, root in zip(tensors, roots, strict=True):
+        if root is not None:
+            source, index = _source(root)
+            values[source][index] = (tensor.shape, tensor.dtype)
+    names: dict[Any, str] = {}
+    for node in order:
+        if isinstance(node, Leaf):
+            tensor = node.tensor()
+            name = given_names.get(id(tensor)) if tensor is not None else None
+            if name or type(tensor).__name__ == "Parameter":
+                names[node] = name or "parameter"
+            # A parameter stands where all its uses are; other leaves stand outside all modules.
+            uses = users.get(node, [()]) if node in names else [()]
+            paths[node] = _common(uses)
+    return _Reading(order, arrows, values, paths, classes, inputs, names)
+
+
+def _source(node) -> tuple:
+    """The op or leaf behind a node, and which of its outputs is meant."""
+    return (node.parents[0], node.index) if type(node) is Output else (node, 0)
+
+
+def _path(layer: str | None, classes: dict) -> tuple[str, ...]:
+    """``"Net.features.3 (Conv2d)"`` as a path; notes the class of the module at its end."""
+    if not layer:
+        return ()
+    dotted, _, name = layer.partition(" (")
+    path = tuple(dotted.split("."))
+    if name:
+        classes[path] = name.removesuffix(")")
+    return path
+
+
+def _common(paths: list[tuple]) -> tuple:
+    """The longest path that all of these begin with."""
+    shortest = min(paths, key=len)
+    for end in range(len(shortest), 0, -1):
+        if all(path[:end] == shortest[:end] for path in paths):
+            return shortest[:end]
+    return ()
+
+
+class _Folding:
+    """Which box each op and leaf is shown in: its own, its module's, or that of all left out.
+
+    A box is the op or leaf itself, the path of a folded module, or `REST`.
+    """
+
+    REST = "rest"
+
+    def __init__(self, reading: _Reading, depth: int | None, max_nodes: int):
+        deepest = max((len(path) for path in reading.paths.values()), default=0)
+        self.depth = deepest if depth is None else min(depth, deepest)
+        self.boxes = self._boxes(reading)
+        while len(set(self.boxes.values())) > max_nodes and self.depth > 0:
+            self.depth -= 1
+            self.boxes = self._boxes(reading)
+        if len(set(self.boxes.values())) > max_nodes:
+            self._cut(reading, max_nodes)
+        self.members: dict[Any, list] = {}
+        for node in reading.order:
+            self.members.setdefault(self.boxes[node], []).append(node)
+
+    def _boxes(self, reading: _Reading) -> dict:
+        depth = self.depth
+        return {
+            node: node if len(path := reading.paths[node]) <= depth else path[: depth + 1]
+            for node in reading.order
+        }
+
+    def _cut(self, reading: _Reading, max_nodes: int) -> None:
+        """Keep the newest ops, each with its leaves, as far as the number of boxes allows."""
+        shown: set = set()
+        for node in reversed(reading.order):
+            if isinstance(node, Leaf):
+                continue
+            more = {self.boxes[node], *(self.boxes[leaf] for leaf in reading.inputs[node])}
+            if shown and len(shown | more) > max_nodes - 1:
+                break
+            shown |= more
+        self.boxes = {n: box if box in shown else self.REST for n, box in self.boxes.items()}
+
+
+# -- writing the picture ---------------------------------------------------------------------------
+
+
+def _write(tensors, reading: _Reading, folding: _Folding, attrs: int, show_saved: bool):
+    """A graphviz.Digraph of what is left to show."""
+    import graphviz
+
+    picture = graphviz.Digraph(
+        "graph",
+        graph_attr={
+            "rankdir": "TB",
+            "newrank": "true",
+            "nodesep": "0.25",
+            "ranksep": "0.3",
+            **FONT,
+        },
+        node_attr={"shape": "box", "style": "rounded,filled", "margin": "0.12,0.06", **FONT},
+        edge_attr={"color": "#6b7280", "arrowsize": "0.6"},
+    )
+    clusters = _Clusters(picture, reading.classes)
+    ids: dict[Any, str] = {}
+    for box, members in folding.members.items():
+        ids[box] = f"n{len(ids)}"
+        kind, title, lines, path = _describe(box, members, reading, folding, attrs)
+        _box(clusters.at(path), ids[box], kind, title, lines)
+        if show_saved and isinstance(box, Node):
+            for number, (name, array) in enumerate(_saved(box)):
+                identity = f"{ids[box]}s{number}"
+                _box(clusters.at(path), identity, "saved", name, [_like(array.shape, array.dtype)])
+                picture.edge(ids[box], identity, style="dashed", dir="none")
+    arrows = dict.fromkeys((folding.boxes[a], folding.boxes[b]) for a, b in reading.arrows)
+    for source, target in arrows:
+        if source != target:
+            picture.edge(ids[source], ids[target])
+    for number, tensor in enumerate(tensors):
+        title = f"output {number}" if len(tensors) > 1 else "output"
+        lines = [_like(tensor.shape, tensor.dtype)]
+        if tensor.node is None:
+            lines.append("no graph: nothing it came from requires grad")
+        _box(picture, f"out{number}", "output", title, lines)
+        if tensor.node is not None:
+            picture.edge(ids[folding.boxes[_source(tensor.node)[0]]], f"out{number}")
+    clusters.close()
+    return picture
+
+
+class _Clusters:
+    """The frames around the boxes of one module, nested by path."""
+
+    def __init__(self, picture, classes: dict):
+        self.picture, self.classes = picture, classes
+        self.frames: dict[tuple, Any] = {(): picture}
+
+    def at(self, path: tuple):
+        """The frame of a module, made with those around it when first asked for."""
+        for end in range(1, len(path) + 1):
+            if path[:end] not in self.frames:
+                self.frames[path[:end]] = type(self.picture)(
+                    f"cluster_{len(self.frames)}",
+                    graph_attr={
+                        "label": f"<{html.escape(_title(path[:end], self.classes))}>",
+                        "style": "rounded,filled",
+                        "fillcolor": "#fafafa" if end % 2 else "#ffffff",
+                        "color": "#d1d5db",
+                        "fontcolor": "#374151",
+                        "labeljust": "l",
+                    },
+                )
+        return self.frames[path]
+
+    def close(self) -> None:
+        """Put each frame into the one around it, innermost first."""
+        for path in sorted(self.frames, key=len, reverse=True):
+            if path:
+                self.frames[path[:-1]].subgraph(self.frames[path])
+
+
+def _describe(box, members, reading: _Reading, folding: _Folding, attrs: int):
+    """What to write into a box: (kind, title, lines, path of the frame it stands in)."""
+    if box == folding.REST:
+        return "rest", f"… {len(members)} more nodes", ["raise max_nodes to see them"], ()
+    if isinstance(box, tuple):
+        return "module", _title(box, reading.classes), _summary(members, reading, folding), box[:-1]
+    lines = [_like(*like) for _, like in sorted(reading.values[box].items())]
+    path = reading.paths[box]
+    if isinstance(box, Leaf):
+        kind = "param" if box in reading.names else "leaf"
+        return kind, reading.names.get(box, "leaf"), lines, path
+    return "op", box.name(), lines + _attributes(box, attrs), path
+
+
+def _summary(members, reading: _Reading, folding: _Folding) -> list[str]:
+    """What a folded module says of itself: what leaves it, and what is in it."""
+    box = folding.boxes[members[0]]
+    leaving = [a for a, b in reading.arrows if folding.boxes[a] == box != folding.boxes[b]]
+    ops = [node for node in members if not isinstance(node, Leaf)]
+    # An op may have no arrow out of the module: then the newest one made an output of the picture.
+    last = max(leaving or ops, key=lambda node: node.seq)
+    lines = [_like(*like) for _, like in sorted(reading.values[last].items())]
+    lines.append(f"{len(ops)} operation{'s' * (len(ops) != 1)}")
+    sizes = [int(np.prod(reading.values[node][0][0])) for node in members if isinstance(node, Leaf)]
+    if sizes:
+        lines.append(f"{len(sizes)} parameter{'s' * (len(sizes) != 1)}, {sum(sizes):,} values")
+    return lines
+
+
+def _title(path: tuple, classes: dict) -> str:
+    return f"{path[-1]} ({classes[path]})" if path in classes else path[-1]
+
+
+def _like(shape, dtype) -> str:
+    return f"{dtype}{list(shape)}"
+
+
+def _attributes(node: Node, limit: int) -> list[str]:
+    """An op's arguments that are not arrays, one line each, cut at `limit` characters."""
+    if not limit or node.plan.op is None:
+        return []
+    lines = [f"{name} = {value!r}" for name, value in (node.params or {}).items()]
+    return [line if len(line) <= limit else line[: limit - 1] + "…" for line in lines]
+
+
+def _saved(node: Node) -> Iterable[tuple[str, np.ndarray]]:
+    """The arrays a node keeps for backward, with the names its rules use for them."""
+    op = node.plan.op
+    for slot, value in enumerate(node.saved):
+        name = f"saved {slot}"
+        if op is not None:
+            kind, which = node.plan.keep[slot]
+            if kind == "out":
+                name = "out"
+            elif kind == "residual":
+                name = op.residuals[which]
+            else:
+                name = f"{op.inputs[0]}[{which}]" if op.variadic else op.inputs[which]
+        for array in value if isinstance(value, tuple) else (value,):
+            if isinstance(array, np.ndarray):
+                yield name, array
+
+
+def _box(frame, identity: str, kind: str, title: str, lines: list[str]) -> None:
+    small = "".join(
+        f'<BR/><FONT POINT-SIZE="9" COLOR="#4b5563">{html.escape(line)}</FONT>' for line in lines
+    )
+    fill, border = FILL[kind]
+    frame.node(identity, f"<<B>{html.escape(title)}</B>{small}>", fillcolor=fill, color=border)

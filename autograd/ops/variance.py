@@ -1,0 +1,155 @@
+"""Variance and standard deviation, alone or beside the mean."""
+
+from __future__ import annotations
+
+import builtins
+
+import numpy as np
+
+from autograd.op import Array, answers, composite, op
+from autograd.ops.cast import cases
+from autograd.ops.elementwise import quiet
+from autograd.ops.reduce import Dims, count, mean, reduced, refuse_integers, unsqueezed
+
+_deviating = cases(
+    ((5,), {}), ((2, 3), {"dim": 1}), ((2, 3), {"dim": (0, -1), "keepdim": True}),
+    ((3, 2), {"dim": 0, "correction": 0}), ((3, 2), {"unbiased": False}),
+)  # fmt: skip
+
+
+def _correction(unbiased, correction) -> float:
+    if unbiased is not None and correction is not None:
+        raise TypeError("expected unbiased or correction, got both")
+    if unbiased is not None:
+        return 1 if unbiased else 0
+    return 1 if correction is None else correction
+
+
+def _freedom(shape: tuple, dim, unbiased, correction) -> float:
+    """What the sum of squares is divided by."""
+    return max(count(shape, dim) - _correction(unbiased, correction), 0)
+
+
+def _dims_first(dim, unbiased):
+    """``var(x, False)`` means ``unbiased=False``: a bool is no axis."""
+    return (None, dim) if isinstance(dim, builtins.bool) else (dim, unbiased)
+
+
+@op(samples=_deviating)
+@quiet
+def var(
+    input: Array, dim: Dims = None, unbiased: builtins.bool | None = None,
+    keepdim: builtins.bool = False, *, correction: float | None = None,
+):  # fmt: skip
+    """Return the variance: the sum of squared deviations divided by ``n - correction``.
+
+    Parameters
+    ----------
+    input : Tensor
+    dim : int or sequence of int, optional
+    unbiased : bool, optional
+        An older way to say ``correction=1`` (True) or 0 (False).
+    keepdim : bool
+    correction : float, default 1
+
+    Examples
+    --------
+    >>> import autograd as ag
+    >>> x = ag.tensor([1.0, 3.0])
+    >>> x.var(), x.var(correction=0)
+    (tensor(2.), tensor(1.))
+    """
+    dim, unbiased = _dims_first(dim, unbiased)
+    return _variance(input, dim, unbiased, keepdim, correction)
+
+
+def _variance(input, dim, unbiased, keepdim, correction):
+    refuse_integers(input, None, "the variance")
+    n = count(input.shape, dim)
+    center = np.true_divide(reduced(np.add, input, dim, True), n, dtype=input.dtype)
+    deviation = input - center
+    total = reduced(np.add, deviation * deviation, dim, keepdim)
+    return np.true_divide(
+        total, _freedom(input.shape, dim, unbiased, correction), dtype=input.dtype
+    )
+
+
+def _var_input(g, input, dim, unbiased, keepdim, correction):
+    dim, unbiased = _dims_first(dim, unbiased)
+    shape = tuple(input.shape)
+    deviation = input - mean(input, dim, True)
+    factor = 2 * unsqueezed(g, shape, dim, keepdim) / _freedom(shape, dim, unbiased, correction)
+    return factor * deviation
+
+
+var.vjp(input=_var_input)
+
+
+@op(samples=_deviating)
+@quiet
+def std(
+    input: Array, dim: Dims = None, unbiased: builtins.bool | None = None,
+    keepdim: builtins.bool = False, *, correction: float | None = None,
+):  # fmt: skip
+    """Return the standard deviation, the square root of `var`. The gradient at 0 is 0.
+
+    Examples
+    --------
+    >>> import autograd as ag
+    >>> ag.tensor([1.0, 3.0]).std()
+    tensor(1.4142135)
+    """
+    dim, unbiased = _dims_first(dim, unbiased)
+    return np.sqrt(_variance(input, dim, unbiased, keepdim, correction))
+
+
+def _std_input(g, input, out, dim, unbiased, keepdim, correction):
+    nonzero = np.where(out == 0, 1.0, out)  # the deviations are 0 there
+    return _var_input(g / (2 * nonzero), input, dim, unbiased, keepdim, correction)
+
+
+std.vjp(input=_std_input)
+
+
+@composite(samples=_deviating)
+def var_mean(
+    input, dim: Dims = None, unbiased: builtins.bool | None = None,
+    keepdim: builtins.bool = False, *, correction: float | None = None,
+):  # fmt: skip
+    """Return the variance and the mean; see `var`.
+
+    Examples
+    --------
+    >>> import autograd as ag
+    >>> ag.var_mean(ag.tensor([1.0, 3.0]))
+    (tensor(2.), tensor(2.))
+    """
+    dim, unbiased = _dims_first(dim, unbiased)
+    return var(input, dim, unbiased, keepdim, correction=correction), mean(input, dim, keepdim)
+
+
+@composite(samples=_deviating)
+def std_mean(
+    input, dim: Dims = None, unbiased: builtins.bool | None = None,
+    keepdim: builtins.bool = False, *, correction: float | None = None,
+):  # fmt: skip
+    """Return the standard deviation and the mean; see `var`.
+
+    Examples
+    --------
+    >>> import autograd as ag
+    >>> ag.std_mean(ag.tensor([1.0, 3.0]))
+    (tensor(1.4142135), tensor(2.))
+    """
+    dim, unbiased = _dims_first(dim, unbiased)
+    return std(input, dim, unbiased, keepdim, correction=correction), mean(input, dim, keepdim)
+
+
+@answers(np.var)
+def _numpy_var(a, axis=None, *, ddof=0, keepdims=False):
+    return var(a, axis, keepdim=keepdims, correction=ddof)
+
+
+@answers(np.std)
+def _numpy_std(a, axis=None, *, ddof=0, keepdims=False):
+    return std(a, axis, keepdim=keepdims, correction=ddof)

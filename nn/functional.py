@@ -1,0 +1,22 @@
+"""Functions of layers, under the names of ``torch.nn.functional``; by custom imported as ``F``.
+
+They are those operations of the table that say so, and two that PyTorch, too, has in both places.
+
+Examples
+--------
+>>> import autograd as ag
+>>> from nn import functional as F
+>>> F.relu(ag.tensor([-1.0, 2.0]))
+tensor([0., 2.])
+"""
+
+from __future__ import annotations
+
+import autograd as _autograd  # noqa: F401 - fills the table
+from autograd.op import OPS as _OPS
+
+globals().update(
+    (name, record.function)
+    for name, record in _OPS.items()
+    if record.space in ("nn", "both") or name in ("sigmoid", "tanh")
+)

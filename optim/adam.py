@@ -1,0 +1,97 @@
+"""Adam: a step of its own size for every element."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from autograd import kernels
+from autograd.dtypes import float32
+from autograd.tensor import Tensor, wrap
+from optim.optimizer import Optimizer
+from optim.options import betas_in_range, in_range, only_default
+
+
+class Adam(Optimizer):
+    """Adam (Kingma & Ba 2015): descend along mean over root mean square of the recent gradients.
+
+    The formula is that of `autograd.kernels.step.adam`.
+
+    Parameters
+    ----------
+    params : iterable
+        See `Optimizer`.
+    lr : float or Tensor, default 1e-3
+        The learning rate.
+    betas : (float, float), default (0.9, 0.999)
+        How slowly the running means of the gradient and of its square forget.
+    eps : float, default 1e-8
+        Added to the denominator.
+    weight_decay : float, default 0
+        The factor of an L2 penalty, added to the gradient.
+    amsgrad : bool, default False
+        Divide by the largest mean square so far (Reddi et al. 2018).
+    maximize : bool, default False
+        Ascend instead.
+    decoupled_weight_decay : bool, default False
+        Shrink the parameters by the decay directly, which makes this `AdamW`.
+    foreach, capturable, differentiable, fused : None or False
+        PyTorch's choices of implementation.
+
+    Examples
+    --------
+    >>> import autograd as ag, optim
+    >>> x = ag.tensor([8.0, -100.0], requires_grad=True)
+    >>> optimizer = optim.Adam([x], lr=1.0)
+    >>> (x * x).sum().backward()
+    >>> optimizer.step(); x.detach()
+    tensor([  7., -99.])
+    """
+
+    like_param = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")
+
+    def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0,
+                 amsgrad=False, *, foreach=None, maximize=False, capturable=False,
+                 differentiable=False, fused=None, decoupled_weight_decay=False):  # fmt: skip
+        only_default(
+            foreach=foreach, capturable=capturable, differentiable=differentiable, fused=fused
+        )
+        defaults = {
+            "lr": lr,
+            "betas": betas,
+            "eps": eps,
+            "weight_decay": weight_decay,
+            "amsgrad": amsgrad,
+            "maximize": maximize,
+            "decoupled_weight_decay": decoupled_weight_decay,
+        }
+        super().__init__(params, defaults)
+
+    def check(self, options) -> None:
+        """Raise ValueError if an option is out of range."""
+        for name in ("lr", "eps", "weight_decay"):
+            in_range(name, options[name])
+        betas_in_range(options["betas"])
+
+    def update(self, param: Tensor, grad: np.ndarray, state: dict, group: dict) -> None:
+        """Change one parameter and its running means."""
+        if not state:
+            state["step"] = wrap(np.zeros((), float32))
+            for name in self.like_param[: 3 if group["amsgrad"] else 2]:
+                state[name] = wrap(np.zeros_like(param.array))
+        state["step"].array += 1
+        beta1, beta2 = group["betas"]
+        kernels.step.adam(
+            param.array,
+            grad,
+            state["exp_avg"].array,
+            state["exp_avg_sq"].array,
+            state["max_exp_avg_sq"].array if group["amsgrad"] else None,
+            step=state["step"].array.item(),
+            lr=float(group["lr"]),
+            beta1=float(beta1),
+            beta2=float(beta2),
+            eps=float(group["eps"]),
+            weight_decay=float(group["weight_decay"]),
+            decoupled=group["decoupled_weight_decay"],
+            maximize=group["maximize"],
+        )

@@ -1,0 +1,613 @@
+"""Optimisers, schedules and early stopping: what they do, what they keep, what they refuse."""
+
+import copy
+import pickle
+import warnings
+
+import numpy as np
+import pytest
+
+import autograd as ag
+import optim
+from autograd import kernels
+from autograd.errors import GraphError
+from optim import lr_scheduler
+from optim.lr_scheduler import ReduceLROnPlateau, StepLR
+
+OPTIMIZERS = [optim.SGD, optim.Adam, optim.AdamW]
+
+
+def parameter(*shape, value=1.0, dtype=None):
+    return ag.full(shape, value, dtype=dtype, requires_grad=True)
+
+
+def square_step(optimizer, *params):
+    """One step downhill on the sum of squares."""
+    optimizer.zero_grad()
+    sum((p * p).sum() for p in params).backward()
+    optimizer.step()
+
+
+# -- steps ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("make", OPTIMIZERS)
+@pytest.mark.parametrize("dtype", [ag.float32, ag.float64, ag.float16])
+def test_descends_and_keeps_the_dtype(make, dtype):
+    x, y = parameter(3, 2, dtype=dtype), parameter(dtype=dtype, value=-2.0)
+    optimizer = make([x, y], lr=0.05)
+    for _ in range(20):
+        square_step(optimizer, x, y)
+    assert (np.abs(x.array) < 1).all() and abs(y.item()) < 2
+    assert x.dtype == y.dtype == dtype
+    for state in optimizer.state.values():
+        assert all(value.dtype == dtype for name, value in state.items() if name != "step")
+
+
+@pytest.mark.parametrize("make", OPTIMIZERS)
+def test_writes_into_the_parameters_memory(make):
+    x = parameter(4)
+    array = x.array
+    square_step(make([x], lr=0.1), x)
+    assert x.array is array and (array < 1).all()
+
+
+@pytest.mark.parametrize("make", OPTIMIZERS)
+def test_blocks_do_not_change_the_result(make, monkeypatch):
+    results = []
+    for block in (5, 1 << 14):
+        monkeypatch.setattr(kernels.step, "BLOCK", block)
+        x = ag.tensor(np.linspace(-1, 1, 24).reshape(4, 6), requires_grad=True)
+        y = ag.tensor(x.array, requires_grad=True)
+        y.data = np.asfortranarray(x.array)  # not contiguous: updated in one piece
+        optimizer = make([x, y], lr=0.1, weight_decay=0.1, maximize=True)
+        for _ in range(3):
+            square_step(optimizer, x, y)
+        np.testing.assert_array_equal(x.array, y.array)
+        results.append(x.array)
+    np.testing.assert_array_equal(*results)
+
+
+def test_parameters_without_gradient_are_left_alone():
+    x, y, frozen = parameter(2), parameter(2), ag.ones(2)
+    optimizer = optim.Adam([x, y, frozen])
+    x.sum().backward()
+    optimizer.step()
+    assert y.tolist() == frozen.tolist() == [1.0, 1.0]
+    assert list(optimizer.state) == [x]
+
+
+def test_empty_parameter():
+    x = parameter(0, 3)
+    optimizer = optim.Adam([x])
+    x.sum().backward()
+    optimizer.step()
+    assert x.shape == (0, 3)
+
+
+def test_infinite_gradients_are_no_warnings():
+    x = parameter(2)
+    x.grad = ag.tensor([np.inf, np.nan])
+    optim.Adam([x]).step()
+    assert np.isnan(x.array).all()
+
+
+def test_closure_runs_with_gradients_and_its_loss_is_returned():
+    x = parameter(1)
+    optimizer = optim.SGD([x], lr=0.5)
+
+    def closure():
+        optimizer.zero_grad()
+        loss = (x * x).sum()
+        loss.backward()
+        return loss
+
+    with ag.no_grad():
+        assert optimizer.step(closure).item() == 1.0
+    assert x.item() == 0.0
+
+
+def test_learning_rate_may_be_a_tensor():
+    x, lr = parameter(1), ag.tensor(0.5)
+    optimizer = optim.SGD([x], lr=lr)
+    schedule = lr_scheduler.ExponentialLR(optimizer, 0.5)
+    square_step(optimizer, x)
+    assert x.item() == 0.0
+    schedule.step()
+    assert optimizer.param_groups[0]["lr"] is lr and lr.item() == 0.25
+
+
+def test_step_between_forward_and_backward_is_noticed():
+    x = parameter(2)
+    optimizer = optim.SGD([x], lr=0.1)
+    loss = (x * x).sum()
+    x.grad = ag.ones(2)
+    optimizer.step()
+    with pytest.raises(GraphError, match=r"SGD\.step at .*test_optim\.py"):
+        loss.backward()
+
+
+def test_gradient_with_a_graph():
+    x = parameter(1)
+    (x * x * x).sum().backward(create_graph=True)
+    optimizer = optim.SGD([x], lr=1.0)
+    optimizer.step()
+    assert x.item() == -2.0
+    optimizer.zero_grad(set_to_none=False)
+    assert x.grad.item() == 0.0 and not x.grad.requires_grad
+
+
+def test_zero_grad():
+    x = parameter(2)
+    optimizer = optim.SGD([x])
+    x.sum().backward()
+    grad = x.grad
+    optimizer.zero_grad(set_to_none=False)
+    assert x.grad is grad and grad.tolist() == [0.0, 0.0]
+    optimizer.zero_grad()
+    assert x.grad is None
+
+
+def test_state_does_not_outlive_the_optimizer_or_leak_graphs():
+    x = parameter(3)
+    optimizer = optim.Adam([x])
+    for _ in range(3):
+        square_step(optimizer, x)
+    tensors = [*optimizer.state[x].values(), x]
+    assert all(tensor.grad_fn is None for tensor in tensors)
+
+
+# -- groups --------------------------------------------------------------------------------------
+
+
+def test_groups_fill_in_defaults_and_keep_extras():
+    x, y = parameter(1), parameter(2)
+    optimizer = optim.SGD(
+        [{"params": x, "lr": 0.5, "role": "head"}, {"params": iter([y])}], momentum=0.9
+    )
+    head, rest = optimizer.param_groups
+    assert (head["lr"], head["momentum"], head["role"], head["params"]) == (0.5, 0.9, "head", [x])
+    assert (rest["lr"], rest["params"]) == (1e-3, [y])
+
+
+def test_the_callers_group_is_not_changed():
+    group = {"params": [parameter(1)]}
+    optim.SGD([group])
+    assert list(group) == ["params"]
+
+
+def test_named_parameters():
+    x, y = parameter(1), parameter(1)
+    optimizer = optim.SGD([("x", x), ("y", y)])
+    assert optimizer.param_groups[0]["param_names"] == ["x", "y"]
+    assert optimizer.param_groups[0]["params"] == [x, y]
+    assert optimizer.state_dict()["param_groups"][0]["param_names"] == ["x", "y"]
+    with pytest.raises(ValueError, match="names or none"):
+        optimizer.add_param_group({"params": [parameter(1)]})
+    with pytest.raises(ValueError, match="pairs throughout"):
+        optim.SGD([("x", x), y])
+
+
+def leaf_and_result():
+    x = parameter(1)
+    return [x, x * 2]
+
+
+@pytest.mark.parametrize(("params", "error", "message"), [
+    (lambda: [], ValueError, "empty"),
+    (lambda: parameter(1), TypeError, r"write \[tensor\]"),
+    (lambda: {parameter(1)}, TypeError, "set"),
+    (lambda: 3, TypeError, r"pass model\.parameters\(\)"),
+    (lambda: [np.ones(2)], TypeError, r"got ndarray as params\[0\]"),
+    (lambda: {"weight": parameter(1)}, TypeError, r"got str as params\[0\]"),
+    (lambda: [parameter(1)] * 2, ValueError, r"params\[1\].*twice"),
+    (leaf_and_result, ValueError, r"params\[1\].*not a leaf.*mul"),
+    (lambda: [{"lr": 0.1}], ValueError, "key 'params'"),
+    (lambda: [{"params": [parameter(1)]}, parameter(1)], TypeError, "is a dict, got Tensor"),
+    (lambda: [{"params": [parameter(1)], "weigth_decay": 0.1}], ValueError, "mean 'weight_decay'"),
+    (lambda: [{"params": [parameter(1)], "lr": -1}], ValueError, "lr expected .* got -1"),
+])  # fmt: skip
+def test_refused_parameters(params, error, message):
+    with pytest.raises(error, match=message):
+        optim.SGD(params())
+
+
+def test_a_parameter_belongs_to_one_group():
+    x = parameter(1)
+    optimizer = optim.SGD([x])
+    with pytest.raises(ValueError, match="already"):
+        optimizer.add_param_group({"params": [x]})
+    assert len(optimizer.param_groups) == 1
+
+
+@pytest.mark.parametrize(("make", "options", "message"), [
+    (optim.SGD, {"lr": -0.1}, "lr .* got -0.1"),
+    (optim.SGD, {"lr": float("nan")}, "lr .* got nan"),
+    (optim.SGD, {"momentum": -1}, "momentum"),
+    (optim.SGD, {"weight_decay": -1}, "weight_decay"),
+    (optim.SGD, {"nesterov": True}, "nesterov=True needs momentum"),
+    (optim.SGD, {"nesterov": True, "momentum": 0.9, "dampening": 0.1}, "dampening=0.1"),
+    (optim.SGD, {"foreach": True}, "foreach=True is not supported"),
+    (optim.SGD, {"lr": ag.ones(2)}, r"one number, got Tensor of shape \(2,\)"),
+    (optim.Adam, {"betas": (0.9, 1.0)}, r"betas\[1\] expected .* < 1, got 1.0"),
+    (optim.Adam, {"betas": (-0.1, 0.9)}, r"betas\[0\]"),
+    (optim.Adam, {"betas": 0.9}, "betas expected two numbers"),
+    (optim.Adam, {"eps": -1e-8}, "eps"),
+    (optim.AdamW, {"weight_decay": -1}, "weight_decay"),
+    (optim.AdamW, {"fused": True}, "fused=True"),
+    (optim.Adam, {"differentiable": True}, "differentiable=True"),
+])  # fmt: skip
+def test_refused_options(make, options, message):
+    with pytest.raises(ValueError, match=message):
+        make([parameter(1)], **options)
+
+
+def test_an_option_must_be_a_number():
+    with pytest.raises(TypeError, match="lr expected one number, got str"):
+        optim.SGD([parameter(1)], lr="0.1")
+
+
+def test_repr():
+    text = repr(optim.SGD([parameter(1)], lr=0.1))
+    assert text.startswith("SGD (\nParameter Group 0\n    dampening: 0\n    lr: 0.1\n")
+
+
+# -- hooks and subclasses ------------------------------------------------------------------------
+
+
+def test_hooks():
+    x = parameter(1)
+    optimizer = optim.SGD([x], lr=0.5)
+    seen = []
+    before = optimizer.register_step_pre_hook(lambda o, args, kwargs: seen.append("before"))
+    optimizer.register_step_post_hook(lambda o, args, kwargs: seen.append(o is optimizer))
+    optimizer.step()
+    before.remove()
+    optimizer.step()
+    assert seen == ["before", True, True]
+
+
+def test_pre_hook_may_replace_the_arguments():
+    optimizer = optim.SGD([parameter(1)])
+    optimizer.register_step_pre_hook(lambda o, args, kwargs: (args, {"closure": lambda: 7}))
+    assert optimizer.step() == 7
+    optimizer.register_step_pre_hook(lambda o, args, kwargs: 3)
+    with pytest.raises(RuntimeError, match="step pre-hook expected"):
+        optimizer.step()
+
+
+def test_subclass_in_pytorchs_style():
+    class Plain(optim.Optimizer):
+        def __init__(self, params, lr):
+            super().__init__(params, {"lr": lr})
+
+        @ag.no_grad()
+        def step(self, closure=None):
+            for group in self.param_groups:
+                for param in group["params"]:
+                    param -= group["lr"] * param.grad
+
+    class Noisy(Plain):
+        def step(self, closure=None):
+            return super().step(closure)
+
+    x = parameter(1)
+    optimizer = Noisy([x], lr=0.5)
+    calls = []
+    optimizer.register_step_post_hook(lambda *_: calls.append(1))
+    schedule = StepLR(optimizer, 1)
+    square_step(optimizer, x)
+    schedule.step()
+    assert x.item() == 0.0 and calls == [1]
+
+
+def test_base_class_alone_does_nothing():
+    x = parameter(1)
+    x.sum().backward()
+    with pytest.raises(NotImplementedError, match="neither update"):
+        optim.Optimizer([x], {}).step()
+
+
+# -- state ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("make", [
+    lambda p: optim.SGD(p, momentum=0.9), lambda p: optim.Adam(p, amsgrad=True), optim.AdamW,
+])  # fmt: skip
+def test_state_round_trip(make):
+    x, y = parameter(2, 2), parameter(2, 2)
+    first, second = make([x]), make([y])
+    for _ in range(3):
+        square_step(first, x)
+    y.array[...] = x.array
+    state = pickle.loads(pickle.dumps(first.state_dict()))
+    second.load_state_dict(state)
+    for _ in range(3):
+        square_step(first, x)
+        square_step(second, y)
+    np.testing.assert_array_equal(x.array, y.array)
+
+
+def test_loaded_state_is_a_copy_in_the_parameters_dtype():
+    x, y = parameter(2), parameter(2, dtype=ag.float64)
+    first, second = optim.SGD([x], momentum=0.9), optim.SGD([y], momentum=0.9)
+    square_step(first, x)
+    second.load_state_dict(first.state_dict())
+    buffer = second.state[y]["momentum_buffer"]
+    assert buffer.dtype == ag.float64
+    assert not np.shares_memory(buffer.array, first.state[x]["momentum_buffer"].array)
+
+
+def test_state_finds_its_parameters_by_name():
+    x, y = parameter(2, value=1.0), parameter(2, value=5.0)
+    first = optim.SGD([("x", x), ("y", y)], momentum=0.9)
+    square_step(first, x, y)
+    second = optim.SGD([("y", y), ("x", x)], momentum=0.9)
+    second.load_state_dict(first.state_dict())
+    assert second.state[x]["momentum_buffer"].tolist() == [2.0, 2.0]
+    assert second.state[y]["momentum_buffer"].tolist() == [10.0, 10.0]
+    assert second.param_groups[0]["param_names"] == ["y", "x"]
+
+
+def test_mismatched_state_is_refused_and_changes_nothing():
+    x, y = parameter(2), parameter(3)
+    optimizer = optim.Adam([x], lr=0.5)
+    other = optim.Adam([y])
+    square_step(other, y)
+    before = copy.deepcopy(optimizer.state_dict())
+    with pytest.raises(ValueError, match=r"exp_avg of parameter 0 has shape \(3,\)"):
+        optimizer.load_state_dict(other.state_dict())
+    with pytest.raises(ValueError, match="2 parameter groups, this optimizer has 1"):
+        optimizer.load_state_dict(
+            optim.Adam([{"params": [parameter(1)]}, {"params": [parameter(1)]}]).state_dict()
+        )
+    with pytest.raises(ValueError, match="group 0 has 2 parameters"):
+        optimizer.load_state_dict(optim.Adam([parameter(1), parameter(1)]).state_dict())
+    assert optimizer.state_dict() == before
+
+
+def test_switches_of_implementations_are_not_loaded():
+    optimizer = optim.Adam([parameter(1)])
+    state = optimizer.state_dict()
+    state["param_groups"][0].update(foreach=True, fused=True, capturable=False, lr=np.float64(0.5))
+    optimizer.load_state_dict(state)
+    assert "foreach" not in optimizer.param_groups[0]
+    assert type(optimizer.param_groups[0]["lr"]) is float
+
+
+def test_deepcopy_and_pickle():
+    x = parameter(2)
+    optimizer = optim.Adam([x])
+    square_step(optimizer, x)
+    for twin in (copy.deepcopy(optimizer), pickle.loads(pickle.dumps(optimizer))):
+        (param,) = twin.param_groups[0]["params"]
+        assert param is not x and list(twin.state) == [param]
+        square_step(twin, param)
+
+
+# -- schedules -----------------------------------------------------------------------------------
+
+
+def sgd(lr=1.0):
+    return optim.SGD([parameter(1)], lr=lr)
+
+
+def test_schedule_before_the_optimizer_is_warned_about():
+    optimizer = sgd()
+    schedule = lr_scheduler.ExponentialLR(optimizer, 0.5)
+    with pytest.warns(UserWarning, match=r"call optimizer\.step\(\) first"):
+        schedule.step()
+    schedule.step()  # once is enough
+    assert schedule.get_last_lr() == [0.25]
+
+
+def test_initial_lr_is_remembered_in_the_groups():
+    optimizer = sgd(0.4)
+    lr_scheduler.ConstantLR(optimizer, 0.5)
+    assert optimizer.param_groups[0]["initial_lr"] == 0.4
+    assert optimizer.param_groups[0]["lr"] == 0.2
+
+
+def test_continuing_needs_the_initial_lr():
+    with pytest.raises(KeyError, match="'initial_lr': load the optimizer's state"):
+        StepLR(sgd(), 3, last_epoch=5)
+
+
+def test_schedule_state_round_trip():
+    optimizer, other = sgd(), sgd()
+    schedule = lr_scheduler.MultiStepLR(optimizer, [2, 4])
+    for _ in range(3):
+        optimizer.step()
+        schedule.step()
+    again = lr_scheduler.MultiStepLR(other, [1])
+    other.load_state_dict(optimizer.state_dict())
+    state = schedule.state_dict()
+    again.load_state_dict(state)
+    for thing in (optimizer, schedule, other, again):
+        thing.step()
+    assert again.get_last_lr() == schedule.get_last_lr() == [0.1 * 0.1]
+    assert again.milestones is not state["milestones"]
+
+
+def test_state_of_another_schedule_is_refused():
+    state = StepLR(sgd(), 3).state_dict()
+    with pytest.raises(ValueError, match=r"not the state of a ExponentialLR: \['step_size'\]"):
+        lr_scheduler.ExponentialLR(sgd(), 0.5).load_state_dict(state)
+    chained = lr_scheduler.ChainedScheduler([StepLR(sgd(), 3)])
+    with pytest.raises(ValueError, match="has 0 schedules"):
+        chained.load_state_dict({"_schedulers": []})
+
+
+def test_lambda_objects_keep_their_state():
+    class Decay:
+        def __init__(self, rate):
+            self.rate = rate
+
+        def __call__(self, epoch):
+            return self.rate**epoch
+
+    first = lr_scheduler.LambdaLR(sgd(), Decay(0.5))
+    second = lr_scheduler.LambdaLR(sgd(), Decay(0.1))
+    second.load_state_dict(first.state_dict())
+    assert second.lr_lambdas[0].rate == 0.5
+    third = lr_scheduler.LambdaLR(sgd(), abs)
+    third.load_state_dict(third.state_dict())
+    assert third.lr_lambdas == [abs]
+
+
+def test_constant_zero():
+    optimizer = sgd()
+    schedule = lr_scheduler.ConstantLR(optimizer, 0, total_iters=2)
+    rates = []
+    for _ in range(4):
+        rates += schedule.get_last_lr()
+        optimizer.step()
+        schedule.step()
+    assert rates == [0.0, 0.0, 1.0, 1.0]
+
+
+def test_one_cycle_turns_the_first_beta():
+    optimizer = optim.Adam([parameter(1)])
+    lr_scheduler.OneCycleLR(optimizer, 0.1, total_steps=10)
+    assert optimizer.param_groups[0]["betas"] == (0.95, 0.999)
+
+
+@pytest.mark.parametrize(("make", "error", "message"), [
+    (lambda o: StepLR("adam", 3), TypeError, "expected an Optimizer, got str"),
+    (lambda o: StepLR(o, 0), ValueError, "step_size"),
+    (lambda o: lr_scheduler.ConstantLR(o, 1.5), ValueError, "factor"),
+    (lambda o: lr_scheduler.LinearLR(o, 0), ValueError, "start_factor"),
+    (lambda o: lr_scheduler.LinearLR(o, 0.1, 2), ValueError, "end_factor"),
+    (lambda o: lr_scheduler.LambdaLR(o, [abs, abs]), ValueError, "expected 1 values"),
+    (lambda o: lr_scheduler.CosineAnnealingWarmRestarts(o, 0), ValueError, "T_0"),
+    (lambda o: lr_scheduler.CosineAnnealingWarmRestarts(o, 3, 1.5), ValueError, "T_mult"),
+    (lambda o: lr_scheduler.CosineAnnealingWarmRestarts(o, 3).step(-1), ValueError, "epoch"),
+    (lambda o: ReduceLROnPlateau(o, factor=1.0), ValueError, "factor"),
+    (lambda o: ReduceLROnPlateau(o, mode="best"), ValueError, "mode"),
+    (lambda o: ReduceLROnPlateau(o, threshold_mode="x"), ValueError, "threshold_mode"),
+    (lambda o: lr_scheduler.OneCycleLR(o, 1.0), ValueError, "total_steps"),
+    (lambda o: lr_scheduler.OneCycleLR(o, 1.0, total_steps=0), ValueError, "total_steps"),
+    (lambda o: lr_scheduler.OneCycleLR(o, 1.0, 9, pct_start=2), ValueError, "pct_start"),
+    (lambda o: lr_scheduler.OneCycleLR(o, 1.0, 9, anneal_strategy="x"), ValueError, "strategy"),
+    (lambda o: lr_scheduler.SequentialLR(o, [], []), ValueError, "at least one"),
+    (lambda o: lr_scheduler.SequentialLR(o, [StepLR(o, 1)], [3]), ValueError, "0 milestones"),
+    (lambda o: lr_scheduler.SequentialLR(sgd(), [StepLR(o, 1)], []), ValueError, "another"),
+    (lambda o: lr_scheduler.ChainedScheduler([ReduceLROnPlateau(o)]), ValueError, "metric"),
+    (lambda o: lr_scheduler.ChainedScheduler([o]), TypeError, "schedule 0 is a SGD"),
+    (lambda o: lr_scheduler.LRScheduler(o), NotImplementedError, "get_lr"),
+])  # fmt: skip
+def test_refused_schedules(make, error, message):
+    with pytest.raises(error, match=message):
+        make(sgd())
+
+
+def test_one_cycle_needs_a_momentum_and_ends():
+    class Bare(optim.Optimizer):
+        def __init__(self, params):
+            super().__init__(params, {"lr": 1.0})
+
+    with pytest.raises(ValueError, match="Bare has neither"):
+        lr_scheduler.OneCycleLR(Bare([parameter(1)]), 1.0, 9)
+    optimizer = Bare([parameter(1)])
+    schedule = lr_scheduler.OneCycleLR(optimizer, 1.0, 3, cycle_momentum=False)
+    optimizer.step()
+    for _ in range(3):
+        schedule.step()
+    with pytest.raises(ValueError, match="ends after total_steps=3"):
+        schedule.step()
+
+
+def test_plateau_follows_new_groups():
+    optimizer = sgd()
+    schedule = ReduceLROnPlateau(optimizer, patience=0, factor=0.5)
+    fixed = ReduceLROnPlateau(optimizer, patience=0, min_lr=[0.1])
+    optimizer.add_param_group({"params": [parameter(1)], "lr": 0.2})
+    for metric in (1.0, ag.tensor(1.0)):
+        schedule.step(metric)
+    assert schedule.get_last_lr() == [0.5, 0.1]
+    with pytest.raises(RuntimeError, match="extend min_lrs"):
+        for metric in (1.0, 1.0):
+            fixed.step(metric)
+
+
+# -- early stopping ------------------------------------------------------------------------------
+
+
+class Model:
+    """As much of a module as early stopping needs."""
+
+    def __init__(self, value):
+        self.weight = ag.tensor([value])
+
+    def state_dict(self):
+        return {"weight": self.weight.detach()}
+
+    def load_state_dict(self, state):
+        self.weight.array[...] = state["weight"].array
+
+
+def test_early_stopping_restores_the_best():
+    stopping, model = optim.EarlyStopping(patience=2), Model(0.0)
+    stops = []
+    for epoch, loss in enumerate([3.0, 1.0, 2.0, 1.0]):
+        model.weight.array[...] = epoch
+        stops.append(stopping.step(ag.tensor(loss), model))
+    assert stops == [False, False, False, True] and stopping.stopped
+    assert (stopping.best, stopping.best_epoch) == (1.0, 1)
+    assert model.weight.tolist() == [1.0]
+
+
+def test_early_stopping_can_be_asked_to_restore():
+    stopping, model = optim.EarlyStopping(mode="max"), Model(5.0)
+    with pytest.raises(RuntimeError, match="no best state"):
+        stopping.restore(model)
+    stopping.step(0.5, model)
+    model.weight.array[...] = 0
+    stopping.restore(model)
+    assert model.weight.tolist() == [5.0]
+
+
+def test_early_stopping_without_restoring():
+    stopping, model = optim.EarlyStopping(patience=0, restore_best=False), Model(5.0)
+    assert not stopping.step(1.0, model) and stopping.best_state is None
+    assert stopping.step(1.0, model)
+
+
+@pytest.mark.parametrize(("mode", "metrics", "best"), [
+    ("min", [1.0, 0.95, 0.8], (0.8, 2)), ("max", [1.0, 1.05, 1.3], (1.3, 2)),
+])  # fmt: skip
+def test_min_delta(mode, metrics, best):
+    stopping = optim.EarlyStopping(patience=5, min_delta=0.1, mode=mode)
+    for metric in metrics:
+        stopping.step(metric)
+    assert (stopping.best, stopping.best_epoch) == best and stopping.bad_epochs == 0
+
+
+def test_nan_is_reported_and_never_the_best():
+    stopping = optim.EarlyStopping(patience=2)
+    with pytest.warns(RuntimeWarning, match="epoch 0 is NaN"):
+        assert not stopping.step(float("nan"))
+    assert not stopping.step(1.0) and stopping.best_epoch == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert [stopping.step(float("nan")) for _ in range(2)] == [False, True]
+    assert stopping.best == 1.0
+
+
+def test_early_stopping_state_round_trip():
+    stopping, model = optim.EarlyStopping(patience=2), Model(3.0)
+    stopping.step(1.0, model)
+    stopping.step(2.0, model)
+    again = optim.EarlyStopping()
+    again.load_state_dict(pickle.loads(pickle.dumps(stopping.state_dict())))
+    model.weight.array[...] = 0
+    assert again.step(2.0, model)
+    assert model.weight.tolist() == [3.0]
+    with pytest.raises(ValueError, match="not the state of an EarlyStopping"):
+        again.load_state_dict({"patience": 1})
+
+
+@pytest.mark.parametrize("options", [{"mode": "best"}, {"patience": -1}, {"min_delta": -0.1}])
+def test_refused_early_stopping(options):
+    with pytest.raises(ValueError, match=f"{next(iter(options))} expected"):
+        optim.EarlyStopping(**options)
