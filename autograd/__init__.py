@@ -16,15 +16,11 @@ from autograd.device import device as device
 from autograd.dtypes import *  # noqa: F403
 from autograd.engine import backward as backward
 from autograd.engine import grad as grad
+from autograd.errors import ArgumentError as ArgumentError
 from autograd.errors import DtypeError as DtypeError
 from autograd.errors import GraphError as GraphError
 from autograd.errors import ShapeError as ShapeError
 from autograd.function import Function as Function
-from autograd.gradcheck import GradcheckError as GradcheckError
-from autograd.gradcheck import gradcheck as gradcheck
-from autograd.gradcheck import gradgradcheck as gradgradcheck
-from autograd.graph import draw as draw
-from autograd.graph import make_dot as make_dot
 from autograd.hooks import RemovableHandle as RemovableHandle
 from autograd.mode import detect_anomaly as detect_anomaly
 from autograd.mode import enable_grad as enable_grad
@@ -39,13 +35,38 @@ from autograd.mode import strict_dtypes as strict_dtypes
 from autograd.op import OPS as OPS
 from autograd.op import op as op
 from autograd.random import *  # noqa: F403
-from autograd.serialize import load as load
-from autograd.serialize import load_checkpoint as load_checkpoint
-from autograd.serialize import save as save
-from autograd.serialize import save_checkpoint as save_checkpoint
 from autograd.tensor import Tensor as Tensor
 
 # Every public op is a name of this module; the table says which.
 globals().update(
     {name: record.function for name, record in OPS.items() if record.space in ("autograd", "both")}
 )
+
+# What stands on top of the engine is loaded when it is first asked for: importing stays cheap.
+_LATER = {
+    "GradcheckError": "autograd.gradcheck",
+    "draw": "autograd.graph",
+    "gradcheck": "autograd.gradcheck",
+    "gradgradcheck": "autograd.gradcheck",
+    "load": "autograd.serialize",
+    "load_checkpoint": "autograd.serialize",
+    "make_dot": "autograd.graph",
+    "save": "autograd.serialize",
+    "save_checkpoint": "autograd.serialize",
+    "utils": "autograd.utils.data",
+}
+
+
+def __getattr__(name: str):
+    if name not in _LATER:
+        raise AttributeError(f"module 'autograd' has no attribute {name!r}")
+    from importlib import import_module
+
+    module = import_module(_LATER[name])
+    if name != "utils":  # importing a subpackage has set the attribute by itself
+        globals()[name] = getattr(module, name)
+    return globals()[name]
+
+
+def __dir__():
+    return sorted({*globals(), *_LATER})

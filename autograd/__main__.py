@@ -18,7 +18,10 @@ def info() -> int:
         "numbagrad": autograd.__version__,
         "location": os.path.dirname(autograd.__file__),
         "python": f"{platform.python_version()} on {platform.system()} {platform.machine()}",
-        **{name: _version(name) for name in ("numpy", "numba", "llvmlite", "graphviz", "safetensors")},
+        **{
+            name: _version(name)
+            for name in ("numpy", "numba", "llvmlite", "graphviz", "safetensors")
+        },
         "matplotlib": _version("matplotlib"),
         "cores": os.cpu_count(),
         "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "not set"),

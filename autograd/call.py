@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from autograd.errors import DtypeError, GraphError, ShapeError
+from autograd.errors import ArgumentError, DtypeError, GraphError, ShapeError
 from autograd.mode import CURRENT
 from autograd.node import Node, Output
 from autograd.op import NUMPY, Op
@@ -112,7 +112,9 @@ def _general(record: Op) -> Callable:
         if wrapped and CURRENT.get().strict:
             for out in outs if outputs else (outs,):
                 refuse_widening(record, given, out)
-        return (record_call(record, args, arrays, outs, residuals, params) if wrapped else outs), residuals
+        return (
+            record_call(record, args, arrays, outs, residuals, params) if wrapped else outs
+        ), residuals
 
     def call(*args, **keywords):
         return full(*args, **keywords)[0]
@@ -186,19 +188,30 @@ def refuse_widening(record: Op, given, out) -> None:
         )
 
 
+KNOWN = (
+    ShapeError,
+    ArgumentError,
+    DtypeError,
+    GraphError,
+    IndexError,
+    TypeError,
+    NotImplementedError,
+)
+
+
 def explain(record: Op, error: Exception, arrays) -> Exception:
     """The same error, saying which op and layer failed, and what it was given."""
-    shapes = ", ".join(
-        f"{a.dtype}{list(a.shape)}" if isinstance(a, np.ndarray) else type(a).__name__ for a in arrays
+    given = ", ".join(
+        f"{a.dtype}{list(a.shape)}" if isinstance(a, np.ndarray) else type(a).__name__
+        for a in arrays
     )
     layer = CURRENT.get().layer
-    message = f"{f'in {layer}: ' if layer else ''}{record.name}({shapes}): {error}"
-    known = (ShapeError, DtypeError, GraphError, IndexError, TypeError, NotImplementedError)
-    for kind in known:
+    message = f"{f'in {layer}: ' if layer else ''}{record.name}({given}): {error}"
+    for kind in KNOWN:
         if isinstance(error, kind):
             return kind(message)
-    if isinstance(error, ValueError):  # NumPy's word for shapes that do not fit
-        return ShapeError(message)
+    if isinstance(error, ValueError):  # NumPy's, most of which are about shapes and say so
+        return (ShapeError if "shape" in str(error) else ArgumentError)(message)
     error.add_note(message)
     return error
 

@@ -151,7 +151,9 @@ def full(size, fill_value, *, dtype=None, device=None, requires_grad: bool = Fal
 
 def _like(name: str, make):
     def like(input: Tensor, *, dtype=None, device=None, requires_grad: bool = False) -> Tensor:
-        return make(input.shape, dtype=dtype or input.dtype, device=device, requires_grad=requires_grad)
+        return make(
+            input.shape, dtype=dtype or input.dtype, device=device, requires_grad=requires_grad
+        )
 
     like.__name__ = like.__qualname__ = name
     like.__doc__ = f"Return `{make.__name__}` in the shape and dtype of `input`."
@@ -228,7 +230,12 @@ def _new_method(name: str, make):
     return method(new)
 
 
-for _name, _make in {"new_zeros": zeros, "new_ones": ones, "new_empty": empty, "new_full": full}.items():
+for _name, _make in {
+    "new_zeros": zeros,
+    "new_ones": ones,
+    "new_empty": empty,
+    "new_full": full,
+}.items():
     _new_method(_name, _make)
 
 

@@ -22,7 +22,9 @@ from autograd.tensor import Leaf, Tensor, wrap
 _BY_SEQ = operator.attrgetter("seq")
 
 
-def run(roots: dict, *, create_graph: bool, retain_graph: bool, targets: dict | None = None) -> None:
+def run(
+    roots: dict, *, create_graph: bool, retain_graph: bool, targets: dict | None = None
+) -> None:
     """Walk back from `roots`, a dict of node -> gradient of its value.
 
     Gradients of leaves are added to their ``.grad``; or, if `targets` is a dict keyed by node,
@@ -276,7 +278,9 @@ def _seeds(tensors: tuple, gradients, create_graph: bool) -> dict:
     return roots
 
 
-def backward(tensors, grad_tensors=None, retain_graph=None, create_graph=False, inputs=None) -> None:
+def backward(
+    tensors, grad_tensors=None, retain_graph=None, create_graph=False, inputs=None
+) -> None:
     """Accumulate into ``.grad`` of every leaf the gradients of `tensors` with respect to it.
 
     Parameters
@@ -354,7 +358,9 @@ def grad(outputs, inputs, grad_outputs=None, retain_graph=None, create_graph=Fal
     inputs = _as_tuple(inputs)
     for i, tensor in enumerate(inputs):
         if not tensor.requires_grad:
-            raise GraphError(f"inputs[{i}] does not require grad: set requires_grad=True before use")
+            raise GraphError(
+                f"inputs[{i}] does not require grad: set requires_grad=True before use"
+            )
     targets = {tensor.node: None for tensor in inputs}
     roots = _seeds(_as_tuple(outputs), grad_outputs, create_graph)
     run(roots, create_graph=create_graph, retain_graph=retain_graph, targets=targets)

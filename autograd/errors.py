@@ -1,7 +1,11 @@
 """Exceptions: each is also the builtin (and PyTorch's RuntimeError) a caller would expect to catch."""
 
 
-class ShapeError(ValueError, RuntimeError):
+class ArgumentError(ValueError, RuntimeError):
+    """An argument that an operation cannot work with."""
+
+
+class ShapeError(ArgumentError):
     """Shapes that do not fit together."""
 
 

@@ -170,11 +170,14 @@ class Function:
         outs = result if several else (result,)
         for out in outs:
             if not isinstance(out, Tensor):
-                raise TypeError(f"{cls.__name__}.forward returned {type(out).__name__}, not a Tensor")
+                raise TypeError(
+                    f"{cls.__name__}.forward returned {type(out).__name__}, not a Tensor"
+                )
         live = [i for i, wanted in enumerate(ctx.needs_input_grad) if wanted]
         saved = ctx._to_save
         links = [
-            None if any(t is c for c in ctx._constant) else _link(t, args, nodes, outs) for t in saved
+            None if any(t is c for c in ctx._constant) else _link(t, args, nodes, outs)
+            for t in saved
         ]
         node = Node(
             FunctionPlan(cls, ctx, live, len(args)),

@@ -52,7 +52,9 @@ def register_hook(self: Tensor, hook: Callable) -> RemovableHandle:
     """
     node = self.node
     if node is None:
-        raise GraphError("register_hook: this tensor does not require grad, so no gradient will come")
+        raise GraphError(
+            "register_hook: this tensor does not require grad, so no gradient will come"
+        )
     if node.hooks is None:
         node.hooks = {}
     return _register(node.hooks, hook)
@@ -80,7 +82,9 @@ def retain_grad(self: Tensor) -> None:
 
 
 @method
-def backward(self: Tensor, gradient=None, retain_graph=None, create_graph=False, inputs=None) -> None:
+def backward(
+    self: Tensor, gradient=None, retain_graph=None, create_graph=False, inputs=None
+) -> None:
     """Accumulate the gradients of this tensor into the leaves it was computed from.
 
     See `autograd.backward`; `gradient` may be left out when the tensor has one element.

@@ -79,7 +79,9 @@ def rebase(target: Tensor, value: Tensor, name: str) -> None:
 
 def _refuse_leaf(target: Tensor, name: str) -> None:
     view = target._view
-    if isinstance(target.node, Leaf) or (view and view.tracked and isinstance(view.base._node, Leaf)):
+    if isinstance(target.node, Leaf) or (
+        view and view.tracked and isinstance(view.base._node, Leaf)
+    ):
         what = "a view of a leaf" if view else "a leaf"
         raise GraphError(
             f"{name} would change {what} tensor that requires grad: do it under no_grad() (as an "

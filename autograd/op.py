@@ -32,8 +32,6 @@ A parameter is an array input if it is annotated ``Array`` (``Array | None`` whe
 
 from __future__ import annotations
 
-import difflib
-import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -101,7 +99,9 @@ class Op:
     def __init__(self, forward, numpy=None, kind=None, domain=None, samples=None, reference=None,
                  residuals=(), outputs=(), space="autograd", inplace=False, composite=False):  # fmt: skip
         if kind not in SAMPLED and samples is None:
-            raise TypeError(f"op {forward.__name__!r} needs a kind or samples: it could not be tested")
+            raise TypeError(
+                f"op {forward.__name__!r} needs a kind or samples: it could not be tested"
+            )
         self.forward, self.name = forward, forward.__name__
         self.numpy, self.kind, self.domain, self.samples = numpy, kind, domain, samples
         self.reference, self.residuals, self.outputs = reference, tuple(residuals), tuple(outputs)
@@ -114,14 +114,13 @@ class Op:
 
     def _read_signature(self) -> None:
         """Sort the forward's parameters into array inputs and the rest."""
-        parameters = list(inspect.signature(self.forward).parameters.values())
-        text = {p.name: _as_written(p.annotation) for p in parameters}
-        bare = {p.name for p in parameters if p.default is p.empty and not text[p.name]}
-        self.inputs = tuple(p.name for p in parameters if p.name in bare or "Array" in text[p.name])
+        names, self.defaults, annotations, by_position = _parameters(self.forward)
+        text = {name: _as_written(annotations.get(name, "")) for name in names}
+        bare = {name for name in names if name not in self.defaults and not text[name]}
+        self.inputs = tuple(name for name in names if name in bare or "Array" in text[name])
         self.variadic = any("Arrays" in text[name] for name in self.inputs)
-        self.params = tuple(p.name for p in parameters if p.name not in self.inputs)
-        self.defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
-        self.positional = tuple(p.name for p in parameters if p.kind is not p.KEYWORD_ONLY)
+        self.params = tuple(name for name in names if name not in self.inputs)
+        self.positional = names[:by_position]
         shaped = [i for i, name in enumerate(self.positional) if text[name].startswith("Shape")]
         self.star = shaped[0] if shaped else None
         # A call that names nothing then needs no sorting: what is given are the arrays.
@@ -142,10 +141,12 @@ class Op:
             rules = dict.fromkeys(names, function)
         unknown = [name for name in rules if name not in self.inputs]
         if unknown:
-            raise TypeError(f"op {self.name!r} has no array input {unknown[0]!r}; it has {self.inputs}")
+            raise TypeError(
+                f"op {self.name!r} has no array input {unknown[0]!r}; it has {self.inputs}"
+            )
         for name, function in rules.items():
             covers = tuple(rules) if joint else (name,)
-            self.rules[name] = Rule(function, tuple(inspect.signature(function).parameters), covers)
+            self.rules[name] = Rule(function, _parameters(function)[0], covers)
 
     def bind(self, args: tuple, keywords: dict) -> tuple[tuple, dict]:
         """Sort a call's arguments as Python would, into array inputs and the rest with defaults."""
@@ -154,12 +155,16 @@ class Op:
             args = (*args[:star], args[star:])
         if len(args) > len(self.positional):
             most = len(self.positional)
-            raise TypeError(f"{self.name}() takes at most {most} positional arguments, got {len(args)}")
+            raise TypeError(
+                f"{self.name}() takes at most {most} positional arguments, got {len(args)}"
+            )
         values = dict(zip(self.positional, args, strict=False))
         for given, value in keywords.items():
             name = given if self.knows(given) else NUMPY_SPELLING.get(given, given)
             if not self.knows(name):
-                raise TypeError(f"{self.name}() got an unexpected argument {given!r}{self._hint(given)}")
+                raise TypeError(
+                    f"{self.name}() got an unexpected argument {given!r}{self._hint(given)}"
+                )
             if name in values:
                 raise TypeError(f"{self.name}() got multiple values for argument {name!r}")
             values[name] = value
@@ -176,17 +181,32 @@ class Op:
 
     def _hint(self, name: str) -> str:
         known = [*self.inputs, *self.params]
-        near = difflib.get_close_matches(name, known, 1)
+        from difflib import get_close_matches
+
+        near = get_close_matches(name, known, 1)
         return f"; did you mean {near[0]!r}?" if near else f"; it takes {', '.join(known)}"
 
     def __repr__(self) -> str:
         return f"<op {self.name}({', '.join(self.inputs)})>"
 
 
+def _parameters(function: Callable) -> tuple[tuple[str, ...], dict[str, Any], dict, int]:
+    """Names, defaults and annotations of the parameters; how many may be given by position.
+
+    Read off the code object: with `inspect.signature` the table would take twice as long to fill,
+    which everyone pays at import.
+    """
+    while hasattr(function, "__wrapped__"):
+        function = function.__wrapped__
+    code, count = function.__code__, function.__code__.co_argcount
+    names = code.co_varnames[: count + code.co_kwonlyargcount]
+    defaults = function.__defaults__ or ()
+    values = dict(zip(names[count - len(defaults) : count], defaults, strict=True))
+    return names, values | (function.__kwdefaults__ or {}), function.__annotations__, count
+
+
 def _as_written(annotation) -> str:
     """An annotation's text, whether or not the module postpones evaluating annotations."""
-    if annotation is inspect.Parameter.empty:
-        return ""
     if isinstance(annotation, str):
         return annotation
     for name, meaning in (("Arrays", Arrays), ("Shape", Shape), ("Array", Array)):
@@ -249,9 +269,15 @@ def composite(numpy=None, kind=None, domain=None, samples=None, space="autograd"
 
 
 def register(record: Op, function: Callable) -> Callable:
-    """Enter a record and its public function into the table."""
-    if record.name in OPS:
-        raise TypeError(f"there is an op {record.name!r} already, in {OPS[record.name].forward.__module__}")
+    """Enter a record and its public function into the table.
+
+    A definition may replace an earlier one of the same module: a notebook cell that is run again.
+    """
+    old = OPS.get(record.name)
+    if old is not None and old.forward.__module__ != record.forward.__module__:
+        raise TypeError(
+            f"there is an op {record.name!r} already, in {old.forward.__module__}: choose another name"
+        )
     OPS[record.name] = record
     record.function = function
     function.op = record  # type: ignore[attr-defined]

@@ -6,6 +6,7 @@ program's numbers the same on every run, whatever the number of threads.
 
 from __future__ import annotations
 
+import functools
 import os
 
 import numpy as np
@@ -26,10 +27,7 @@ __all__ = [
 class Generator:
     """A stream of random numbers with a seed and a state that can be saved.
 
-    Attributes
-    ----------
-    numpy : numpy.random.Generator
-        The stream itself, for code that works on arrays.
+    Code that works on arrays draws from its attribute `numpy`, a ``numpy.random.Generator``.
 
     Examples
     --------
@@ -44,10 +42,15 @@ class Generator:
         check_device(device)
         self.manual_seed(int.from_bytes(os.urandom(4), "little"))
 
+    @functools.cached_property
+    def numpy(self) -> np.random.Generator:
+        """The stream; made when first used, so that importing does not load numpy.random."""
+        return np.random.Generator(np.random.PCG64(self._seed % 2**64))
+
     def manual_seed(self, seed: int) -> Generator:
         """Start the stream that belongs to `seed`; returns self."""
         self._seed = int(seed)
-        self.numpy = np.random.Generator(np.random.PCG64(self._seed % 2**64))
+        self.__dict__.pop("numpy", None)
         return self
 
     def seed(self) -> int:

@@ -26,8 +26,12 @@ def entry(record: Op) -> str:
     >>> print(entry(OPS["exp"]).splitlines()[0])
     ### `exp(input)`
     """
-    signature = ", ".join(_parameter(p) for p in inspect.signature(record.forward).parameters.values())
-    return "\n".join([f"### `{record.name}({signature})`", "", *_facts(record), "", _text(record), ""])
+    signature = ", ".join(
+        _parameter(p) for p in inspect.signature(record.forward).parameters.values()
+    )
+    return "\n".join(
+        [f"### `{record.name}({signature})`", "", *_facts(record), "", _text(record), ""]
+    )
 
 
 def _parameter(parameter: inspect.Parameter) -> str:
@@ -41,7 +45,11 @@ def _text(record: Op) -> str:
 
 
 def _facts(record: Op) -> Iterator[str]:
-    places = {"autograd": ["autograd"], "nn": ["nn.functional"], "both": ["autograd", "nn.functional"]}
+    places = {
+        "autograd": ["autograd"],
+        "nn": ["nn.functional"],
+        "both": ["autograd", "nn.functional"],
+    }
     names = [f"`{place}.{record.name}`" for place in places[record.space]]
     if record.method:
         names.append(f"`Tensor.{record.name}`")

@@ -14,19 +14,19 @@ from pathlib import Path
 from autograd.op import OPS, Op
 from autograd.ops import COMPARISONS, OPERATORS, UNARY
 
-HEADER = '''# Written by "python -m autograd stubs" from the op table; do not edit.
+HEADER = """# Written by "python -m autograd stubs" from the op table; do not edit.
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy import dtype as DType
 from numpy import ndarray
-'''
-ALIASES = '''
+"""
+ALIASES = """
 Operand = Tensor | ndarray | float
 Operands = Sequence[Operand]
 Shape = Sequence[int]
-'''
+"""
 
 
 def stubs() -> dict[str, str]:
@@ -51,7 +51,11 @@ def _signature(function: Callable, record: Op | None = None, first: str | None =
             words.append(first)
             continue
         mark = {p.VAR_POSITIONAL: "*", p.VAR_KEYWORD: "**"}.get(p.kind, "")
-        if record is not None and record.star is not None and p.name == record.positional[record.star]:
+        if (
+            record is not None
+            and record.star is not None
+            and p.name == record.positional[record.star]
+        ):
             words.append(f"*{p.name}: Any")  # given as one sequence or as separate integers
             starred = True
             continue
@@ -80,7 +84,11 @@ def _known(text: str) -> bool:
 def _result(function: Callable, record: Op | None) -> str:
     annotation = inspect.signature(function).return_annotation
     if annotation is not inspect.Signature.empty:
-        return _annotation(annotation, None, "return").replace("Operands", "Any").replace("Operand", "Tensor")
+        return (
+            _annotation(annotation, None, "return")
+            .replace("Operands", "Any")
+            .replace("Operand", "Tensor")
+        )
     if record is None:
         return "Any"
     if record.outputs:
@@ -104,7 +112,9 @@ def _package() -> str:
         if name.startswith("_") or name in OPS or name == "Tensor" or inspect.ismodule(value):
             continue
         module = getattr(value, "__module__", None)
-        if inspect.isclass(value) or (inspect.isfunction(value) and hasattr(importlib.import_module(module), name)):
+        if inspect.isclass(value) or (
+            inspect.isfunction(value) and hasattr(importlib.import_module(module), name)
+        ):
             lines.append(f"from {module} import {name} as {name}")
         elif value.__class__.__name__.endswith("DType") or hasattr(value, "itemsize"):
             own.append(f"{name}: DType[Any]")
@@ -127,15 +137,20 @@ def _functional() -> str:
 
 def _tensor() -> str:
     """`autograd.tensor`: the class with its methods from every floor, and the module's functions."""
-    import autograd  # noqa: F401 - fills Tensor
-    from autograd import tensor as module
+    module = importlib.import_module("autograd.tensor")  # autograd.tensor is the function
 
     members = []
     for name, value in sorted(vars(module.Tensor).items()):
         record = getattr(value, "op", None)
         if isinstance(value, property):
-            setter = f"\n    @{name}.setter\n    def {name}(self, value: Any) -> None: ..." if value.fset else ""
-            members.append(f"    @property\n    def {name}(self) -> {_PROPERTIES.get(name, 'Any')}: ...{setter}")
+            setter = (
+                f"\n    @{name}.setter\n    def {name}(self, value: Any) -> None: ..."
+                if value.fset
+                else ""
+            )
+            members.append(
+                f"    @property\n    def {name}(self) -> {_PROPERTIES.get(name, 'Any')}: ...{setter}"
+            )
         elif name in _DUNDER or (inspect.isfunction(value) and not name.startswith("_")):
             target = record.forward if record is not None else value
             members.append(f"    def {name}{_signature(target, record, first='self')}: ...")
@@ -145,7 +160,9 @@ def _tensor() -> str:
     functions = [
         f"def {name}{_signature(value)}: ..."
         for name, value in sorted(vars(module).items())
-        if inspect.isfunction(value) and value.__module__ == module.__name__ and not name.startswith("_")
+        if inspect.isfunction(value)
+        and value.__module__ == module.__name__
+        and not name.startswith("_")
     ]
     body = [
         HEADER, "class Tensor:", "    array: ndarray", "    _grad: Tensor | None", "    _node: Any",

@@ -25,7 +25,9 @@ class View:
         self.base = base  # never a view itself
         self.base_node: Node | Leaf | None = base._node
         self.chain = chain  # of (function, keywords), from the base to the view
-        self.tracked = tracked  # False if made under no_grad: then it has no history to keep up with
+        self.tracked = (
+            tracked  # False if made under no_grad: then it has no history to keep up with
+        )
 
     def sync(self, view: Tensor) -> None:
         """Give `view` a node made from its base's present one, if the base was rebased since."""

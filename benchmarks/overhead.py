@@ -83,7 +83,11 @@ IMPORT = "import time; t = time.perf_counter(); import {module}; print(time.perf
 
 def worker(ours: bool) -> dict[str, float]:
     code = WORKER.format(ours=ours, root=ROOT)
-    return json.loads(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
+    return json.loads(
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        ).stdout
+    )
 
 
 def import_time(module: str) -> float:
@@ -93,7 +97,9 @@ def import_time(module: str) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=7)
     rounds = parser.parse_args().rounds
     try:
@@ -104,7 +110,9 @@ def main() -> None:
     for _ in range(rounds):
         ours.append(worker(True))
         theirs.append(worker(False))
-    print(f"{'median of ' + str(rounds) + ' rounds':<42}{'here':>10}{'PyTorch':>10}{'ratio':>8}{'min..max':>14}")
+    print(
+        f"{'median of ' + str(rounds) + ' rounds':<42}{'here':>10}{'PyTorch':>10}{'ratio':>8}{'min..max':>14}"
+    )
     for name in ours[0]:
         a, b = [r[name] for r in ours], [r[name] for r in theirs]
         ratios = sorted(x / y for x, y in zip(a, b, strict=True))
@@ -114,7 +122,9 @@ def main() -> None:
         )
     numpy, own = ([import_time(m) for _ in range(rounds)] for m in ("numpy", "autograd"))
     extra = statistics.median(own) - statistics.median(numpy)
-    print(f"import autograd: {extra * 1e3:.0f} ms more than import numpy ({statistics.median(numpy) * 1e3:.0f} ms)")
+    print(
+        f"import autograd: {extra * 1e3:.0f} ms more than import numpy ({statistics.median(numpy) * 1e3:.0f} ms)"
+    )
 
 
 if __name__ == "__main__":

@@ -174,7 +174,7 @@ def roll(input: Array, shifts: int | tuple[int, ...], dims: int | tuple[int, ...
     >>> ag.arange(4).roll(1)
     tensor([3, 0, 1, 2])
     """
-    if np.size(shifts) != np.size(dims) and dims is not None:
+    if dims is not None and np.size(shifts) != np.size(dims):
         raise ShapeError(f"expected as many shifts as dims, got {shifts} and {dims}")
     return np.roll(input, shifts, dims)
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from autograd import dtypes
+from autograd.device import check_device
 from autograd.errors import ShapeError
 from autograd.inplace import write
 from autograd.op import Array, answers, composite, op
@@ -128,12 +129,11 @@ def _tensor_to(self, *args, dtype=None, device=None, non_blocking=False, copy=Fa
     if len(rest) > 2:
         raise TypeError(f"to() got too many positional arguments: {args}")
     copy = rest[1] if len(rest) == 2 else copy
-    if device is not None and str(device) != "cpu":
-        raise TypeError(f"to() got device {device!r}: every tensor lives on the 'cpu'")
+    check_device(device)
     return _convert(self, self.dtype if dtype is None else np.dtype(dtype), copy)
 
 
-Tensor.to = _tensor_to  # type: ignore[attr-defined]
+Tensor.to = _tensor_to  # type: ignore[attr-defined,method-assign]
 
 
 def _add_dtype_method(name: str) -> None:
@@ -155,7 +155,7 @@ def _tensor_type(self, dtype):
     return _convert(self, np.dtype(dtype))
 
 
-Tensor.type = _tensor_type  # type: ignore[attr-defined]
+Tensor.type = _tensor_type  # type: ignore[attr-defined,method-assign]
 
 
 @method

@@ -28,16 +28,14 @@ def _contraction_samples(rng):
 def contraction(operands: Arrays, terms: tuple[str, ...], output: str):
     """Return the Einstein sum whose operands have the letters `terms`, and the result `output`."""
     lengths = _lengths(operands, terms)
-    operands = [_wide(a, term, lengths) for a, term in zip(operands, terms, strict=True)]
-    terms = list(terms)
-    for i, j in _order(operands, terms, output):
-        a, b, left, right = operands[i], operands[j], terms[i], terms[j]
-        rest = [k for k in range(len(operands)) if k not in (i, j)]
-        operands, terms = [operands[k] for k in rest], [terms[k] for k in rest]
-        product, letters = _pair(a, left, b, right, set(output).union(*terms))
-        operands.append(product)
-        terms.append(letters)
-    return _single(operands[0], terms[0], output)
+    arrays = [_wide(a, term, lengths) for a, term in zip(operands, terms, strict=True)]
+    names = list(terms)
+    for i, j in _order(arrays, names, output):
+        rest = [k for k in range(len(arrays)) if k not in (i, j)]
+        needed = set(output).union(*(names[k] for k in rest))
+        product, name = _pair(arrays[i], names[i], arrays[j], names[j], needed)
+        arrays, names = [*(arrays[k] for k in rest), product], [*(names[k] for k in rest), name]
+    return _single(arrays[0], names[0], output)
 
 
 def _order(operands, terms, output: str) -> list:
@@ -110,21 +108,18 @@ def _wide(a, term: str, lengths: dict):
 
 def _contraction_rule(g, operands, terms, output, needs):
     lengths = _lengths(operands, terms)
-    grads = []
-    for i, wanted in enumerate(needs):
-        if not wanted:
-            grads.append(None)
-            continue
-        others = [a for j, a in enumerate(operands) if j != i]
-        other_terms = [term for j, term in enumerate(terms) if j != i]
-        grads.append(_operand_gradient(g, others, (output, *other_terms), terms[i], lengths))
-    return grads
+    return [
+        _operand_gradient(g, operands, terms, output, i, lengths) if wanted else None
+        for i, wanted in enumerate(needs)
+    ]
 
 
-def _operand_gradient(g, others, terms, term, lengths):
+def _operand_gradient(g, operands, terms, output, i, lengths):
+    """The gradient of operand i: a sum with `g` in its place, and its letters for the result."""
+    term, names = terms[i], (output, *terms[:i], *terms[i + 1 :])
     letters = "".join(dict.fromkeys(term))
-    present = "".join(c for c in letters if any(c in other for other in terms))
-    grad = contraction([g, *others], terms=terms, output=present)
+    present = "".join(c for c in letters if any(c in name for name in names))
+    grad = contraction([g, *operands[:i], *operands[i + 1 :]], terms=names, output=present)
     # What only this operand has was summed over: every element gets the same gradient.
     grad = grad[tuple(slice(None) if c in present else None for c in letters)]
     grad = np.broadcast_to(grad, tuple(lengths[c] for c in letters))

@@ -77,13 +77,6 @@ def gather(input: Array, dim: int, index: Array):
     return input[_along(index, dim, input.shape)]
 
 
-gather.vjp(
-    input=lambda g, input_shape, dim, index: scatter_add(
-        np.zeros(input_shape, g.dtype), dim, index, g
-    )
-)
-
-
 def _scatter_samples(rng):
     yield (rng.normal(size=(2, 3)),), {"dim": 1, "index": _INDEX, "src": rng.normal(size=(2, 2))}
     yield (
@@ -130,6 +123,11 @@ def scatter_add(input: Array, dim: int, index: Array, src: Array):
     return out
 
 
+gather.vjp(
+    input=lambda g, input_shape, dim, index: scatter_add(
+        np.zeros(input_shape, g.dtype), dim, index, g
+    )
+)
 scatter_add.vjp(
     input=lambda g: g,
     src=lambda g, src_shape, dim, index: _grown(gather(g, dim, index), src_shape, index),
@@ -238,13 +236,6 @@ def index_select(input: Array, dim: int, index: Array):
     return input[_at(input, dim, index)]
 
 
-index_select.vjp(
-    input=lambda g, input_shape, dim, index: index_add(
-        np.zeros(input_shape, g.dtype), dim, index, g
-    )
-)
-
-
 def _index_samples(rng):
     yield (rng.normal(size=(3, 2)),), {"dim": 0, "index": _ROW, "source": rng.normal(size=(3, 2))}
     yield (rng.normal(size=(2, 3)),), {"dim": -1, "index": _ROW, "source": rng.normal(size=(2, 3))}
@@ -278,6 +269,11 @@ def _index_add_source(g, dim, index, alpha):
     return taken if alpha == 1 else alpha * taken
 
 
+index_select.vjp(
+    input=lambda g, input_shape, dim, index: index_add(
+        np.zeros(input_shape, g.dtype), dim, index, g
+    )
+)
 index_add.vjp(input=lambda g: g, source=_index_add_source)
 
 
@@ -304,11 +300,6 @@ def _index_copy_source(g, dim, index):
     return np.where(stays, index_select(g, dim, index), 0.0)
 
 
-index_copy.vjp(
-    input=lambda g, dim, index: index_fill(g, dim, index, 0.0), source=_index_copy_source
-)
-
-
 def _fill_samples(rng):
     yield (rng.normal(size=(3, 2)),), {"dim": 0, "index": _ROW, "value": rng.normal(size=())}
 
@@ -330,6 +321,9 @@ def index_fill(input: Array, dim: int, index: Array, value: Array):
     return out
 
 
+index_copy.vjp(
+    input=lambda g, dim, index: index_fill(g, dim, index, 0.0), source=_index_copy_source
+)
 index_fill.vjp(
     input=lambda g, dim, index: index_fill(g, dim, index, 0.0),
     value=lambda g, dim, index: index_select(g, dim, np.unique(np.asarray(index))),

@@ -171,8 +171,8 @@ def squeeze(input: Array, dim: int | tuple[int, ...] | None = None):
     (2, 1)
     """
     dims = range(input.ndim) if dim is None else (dim,) if isinstance(dim, int) else dim
-    dims = {wrap_dim(d, input.ndim) for d in dims} if input.ndim else ()
-    return input.reshape([n for i, n in enumerate(input.shape) if n != 1 or i not in dims])
+    dropped = {wrap_dim(d, input.ndim) for d in dims}
+    return input.reshape([n for i, n in enumerate(input.shape) if n != 1 or i not in dropped])
 
 
 squeeze.vjp(input=lambda g, input_shape: g.reshape(input_shape))
@@ -379,8 +379,8 @@ def _matrix_transpose(self):
     return transpose(self, -2, -1)
 
 
-Tensor.T = property(  # type: ignore[attr-defined]
+Tensor.T = property(  # type: ignore[attr-defined,method-assign,assignment]
     lambda self: permute(self, tuple(range(self.ndim))[::-1]),
     doc="The tensor with its axes reversed.",
 )
-Tensor.mT = property(_matrix_transpose, doc="Each matrix transposed.")  # type: ignore[attr-defined]
+Tensor.mT = property(_matrix_transpose, doc="Each matrix transposed.")  # type: ignore[attr-defined,method-assign,assignment]

@@ -187,4 +187,4 @@ def _tensor_unfold(self, dimension: int, size: int, step: int):
     return windows(self, dimension, size, step)
 
 
-Tensor.unfold = _tensor_unfold  # type: ignore[attr-defined]
+Tensor.unfold = _tensor_unfold  # type: ignore[attr-defined,method-assign]
