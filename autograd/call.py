@@ -229,4 +229,10 @@ def __array_ufunc__(self, ufunc, how, *inputs, **keywords):
 def __array_function__(self, function, types, args, kwargs):
     """Answer for a NumPy function called on tensors."""
     ours = NUMPY.get(function)
-    return NotImplemented if ours is None else ours(*args, **kwargs)
+    if ours is None:
+        return NotImplemented
+    record = getattr(ours, "op", None)
+    if record is not None and record.kind == "reduce" and len(args) > 2:
+        # There NumPy's positions mean other things (dtype, out) than PyTorch's.
+        raise TypeError(f"np.{function.__name__} on a tensor takes all but the axis by keyword")
+    return ours(*args, **kwargs)

@@ -223,7 +223,7 @@ def eye(n: int, m: int | None = None, *, dtype=None, device=None, requires_grad=
 def _new_method(name: str, make):
     """A method such as x.new_zeros(2, 3): `make` with the tensor's own dtype."""
 
-    def new(self, *size, dtype=None, device=None, requires_grad: bool = False):
+    def new(self, *size, dtype=None, device=None, requires_grad: bool = False) -> Tensor:
         return make(*size, dtype=dtype or self.dtype, device=device, requires_grad=requires_grad)
 
     new.__name__, new.__doc__ = name, f"Return `{make.__name__}` of the given size in this dtype."

@@ -1,4 +1,4 @@
-"""The device: there is one, the CPU. It has a type so that programs which ask for it run unchanged."""
+"""The one device, the CPU. It has a type so that programs which ask for it run unchanged."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class device(str):
     """
 
     __slots__ = ()
-    index = None
+    index = None  # type: ignore[assignment]  # PyTorch's meaning, not that of str
 
     def __new__(cls, type: str = "cpu", index: int = 0):
         if str(type).split(":")[0] != "cpu":

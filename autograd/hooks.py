@@ -8,14 +8,14 @@ from collections.abc import Callable
 
 from autograd import engine
 from autograd.errors import GraphError
-from autograd.tensor import Leaf, Tensor, method
+from autograd.tensor import Leaf, Tensor, attach, method
 from autograd.versions import version
 
 _numbers = itertools.count()
 
 
 class RemovableHandle:
-    """What registering a hook returns: `remove` takes the hook away again, also at the end of `with`."""
+    """What registering a hook returns: `remove`, or the end of `with`, takes the hook away."""
 
     def __init__(self, hooks: dict):
         self.hooks = hooks
@@ -92,11 +92,15 @@ def backward(
     engine.backward(self, gradient, retain_graph, create_graph, inputs)
 
 
-Tensor.retains_grad = property(  # type: ignore[attr-defined]
-    lambda self: not self.is_leaf and self.node.retained is not None,
-    doc="Whether `retain_grad` was called on this tensor.",
-)
-Tensor._version = property(  # type: ignore[attr-defined]
-    lambda self: version(self.array),
-    doc="How often this tensor's memory was written in place, through it or a view of it.",
-)
+def _retains_grad(self: Tensor) -> bool:
+    """Whether `retain_grad` was called on this tensor."""
+    return not self.is_leaf and self.node.retained is not None
+
+
+def _version(self: Tensor) -> int:
+    """How often this tensor's memory was written in place, through it or a view of it."""
+    return version(self.array)
+
+
+attach("retains_grad", property(_retains_grad))
+attach("_version", property(_version))

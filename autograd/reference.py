@@ -1,9 +1,10 @@
-"""The reference of the operations, written from the op table: one entry an op, one page a family."""
+"""The operations' reference, written from the op table: one entry an op, one page a family."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
+from typing import Any
 
 from autograd.op import OPS, Op
 
@@ -35,7 +36,8 @@ def entry(record: Op) -> str:
 
 
 def _parameter(parameter: inspect.Parameter) -> str:
-    star = {parameter.VAR_POSITIONAL: "*", parameter.VAR_KEYWORD: "**"}.get(parameter.kind, "")
+    stars: dict[Any, str] = {parameter.VAR_POSITIONAL: "*", parameter.VAR_KEYWORD: "**"}
+    star = stars.get(parameter.kind, "")
     default = "" if parameter.default is parameter.empty else f"={parameter.default!r}"
     return f"{star}{parameter.name}{default}"
 

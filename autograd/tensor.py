@@ -13,6 +13,7 @@ from __future__ import annotations
 import itertools
 import warnings
 import weakref
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -117,7 +118,7 @@ class Tensor:
 
     @property
     def node(self):
-        """The graph node that made this tensor, a `Leaf`, or None. Brings a stale view up to date."""
+        """The node that made this tensor, a `Leaf`, or None. Brings a stale view up to date."""
         if self._view is not None:
             self._view.sync(self)
         return self._node
@@ -271,7 +272,7 @@ class Tensor:
             raise TypeError("len() of a 0-d tensor")
         return len(self.array)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Tensor]:
         if not self.array.ndim:
             raise TypeError("iteration over a 0-d tensor")
         return iter([self[i] for i in range(len(self.array))])  # type: ignore[index]
@@ -330,7 +331,7 @@ def rebuild(cls: type, array: np.ndarray, requires_grad: bool) -> Tensor:
 
 
 def asarray(data: Any, dtype=None) -> np.ndarray:
-    """Return `data` as an array, without a copy where possible; Python floats take the default dtype."""
+    """Return `data` as an array, uncopied where possible; Python floats take the default dtype."""
     if isinstance(data, Tensor):
         data = data.array
     if isinstance(data, (np.ndarray, np.generic)):
@@ -358,7 +359,12 @@ def _holds_float64(data) -> bool:
     return isinstance(data, (np.ndarray, np.generic)) and data.dtype == np.float64
 
 
+def attach(name: str, value: Any) -> None:
+    """Give Tensor an attribute, such as a property, from a floor above this one."""
+    setattr(Tensor, name, value)
+
+
 def method(function):
     """Give Tensor a method from a floor above this one."""
-    setattr(Tensor, function.__name__, function)
+    attach(function.__name__, function)
     return function

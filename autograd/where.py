@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from types import CodeType, FrameType
 from typing import NamedTuple
 
 _HOUSE = tuple(
@@ -14,9 +15,9 @@ _inside: dict[str, bool] = {}
 
 
 class Place(NamedTuple):
-    """A point in the source, kept as the interpreter knows it; the line is looked up when asked for."""
+    """A point in the source as the interpreter knows it; the line is looked up when asked for."""
 
-    code: object
+    code: CodeType
     instruction: int
 
     def __str__(self) -> str:
@@ -29,7 +30,7 @@ class Place(NamedTuple):
 
 def caller() -> Place | None:
     """The innermost frame outside this library: the line the user wrote."""
-    frame = sys._getframe(1)
+    frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         code = frame.f_code
         filename = code.co_filename

@@ -71,6 +71,7 @@ RECIPE = Recipe(
     data=datasets.images,
     epochs=15,
     batch_size=64,
+    patience=5,
     options={
         "optim.lr": 2e-3,
         "model.num_classes": 10,

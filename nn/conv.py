@@ -84,7 +84,7 @@ class _Conv(Module):
                 amounts += [self.padding[d]] * 2
             else:
                 amounts += [0, 0]
-        return F.pad(input, amounts, mode=self.padding_mode), (0,) * self.dims
+        return F.pad(input, tuple(amounts), mode=self.padding_mode), (0,) * self.dims
 
     def extra_repr(self) -> str:
         parts = [

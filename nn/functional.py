@@ -1,6 +1,6 @@
 """Functions of layers, under the names of ``torch.nn.functional``; by custom imported as ``F``.
 
-They are those operations of the table that say so, and two that PyTorch, too, has in both places.
+They are those operations of the table that say so.
 
 Examples
 --------
@@ -16,7 +16,5 @@ import autograd as _autograd  # noqa: F401 - fills the table
 from autograd.op import OPS as _OPS
 
 globals().update(
-    (name, record.function)
-    for name, record in _OPS.items()
-    if record.space in ("nn", "both") or name in ("sigmoid", "tanh")
+    (name, record.function) for name, record in _OPS.items() if record.space in ("nn", "both")
 )

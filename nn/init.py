@@ -145,7 +145,7 @@ def eye_(tensor: Tensor) -> Tensor:
     """Fill a matrix with the identity."""
     if tensor.ndim != 2:
         raise ShapeError(f"eye_ expected a matrix, got shape {tensor.shape}")
-    return _fill(tensor, np.eye(*tensor.shape), "eye_")
+    return _fill(tensor, np.eye(tensor.shape[0], tensor.shape[1]), "eye_")
 
 
 def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:

@@ -32,7 +32,7 @@ from autograd.ops import (  # noqa: F401 - imported for the records they enter
     trigonometric,
     variance,
 )
-from autograd.tensor import Tensor
+from autograd.tensor import Tensor, attach
 
 OPERATORS = {  # symbol -> op; binary ones exist reflected (__radd__) and in place (__iadd__) too
     "neg": "neg",
@@ -62,9 +62,9 @@ COMPARISONS = ("lt", "le", "gt", "ge", "eq", "ne")
 
 def attach_method(record: Op) -> None:
     """Make an op a method of Tensor, with its in-place twin where PyTorch has one."""
-    setattr(Tensor, record.name, record.function)
+    attach(record.name, record.function)
     if record.kind in ELEMENTWISE or record.inplace:
-        setattr(Tensor, record.name + "_", _inplace(record))
+        attach(record.name + "_", _inplace(record))
 
 
 def _inplace(record: Op):
@@ -74,6 +74,7 @@ def _inplace(record: Op):
         return write(self, name, function, *args, **keywords)
 
     twin.__name__ = name
+    twin.__wrapped__ = record.forward  # type: ignore[attr-defined] # help() shows its signature
     twin.__doc__ = f"In-place version of `{record.name}`."
     return twin
 
@@ -92,12 +93,12 @@ def attach_operator(symbol: str, record: Op) -> None:
         return write(self, name, function, other) if _is_operand(other) else NotImplemented
 
     if symbol in UNARY:
-        setattr(Tensor, f"__{symbol}__", lambda self: function(self))
+        attach(f"__{symbol}__", lambda self: function(self))
         return
-    setattr(Tensor, f"__{symbol}__", operator)
+    attach(f"__{symbol}__", operator)
     if symbol not in COMPARISONS:
-        setattr(Tensor, f"__r{symbol}__", reflected)
-        setattr(Tensor, f"__i{symbol}__", augmented)
+        attach(f"__r{symbol}__", reflected)
+        attach(f"__i{symbol}__", augmented)
 
 
 def _is_operand(value) -> bool:

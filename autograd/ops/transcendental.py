@@ -67,7 +67,7 @@ def expm1(input: Array):
 expm1.vjp(input=lambda g, out: g * (out + 1))
 
 
-@op(kind="unary", domain=(-4, 4))
+@op(kind="unary", domain=(-4, 4), space="both")
 @quiet
 def sigmoid(input: Array):
     """Return ``1 / (1 + exp(-input))``.

@@ -231,7 +231,7 @@ def cosh(input: Array):
 cosh.vjp(input=lambda g, input: g * np.sinh(input))
 
 
-@op(numpy=np.tanh, kind="unary", domain=(-2, 2))
+@op(numpy=np.tanh, kind="unary", domain=(-2, 2), space="both")
 def tanh(input: Array):
     """Return the hyperbolic tangent.
 
