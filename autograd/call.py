@@ -1,7 +1,8 @@
 """What happens when an op is called: unwrap, run the forward on arrays, record a node.
 
-`make_function` turns a record into the function users call. Ops that make one array from arrays, all
-else having defaults, get a short path: it is the library's hottest code, each line is paid per op.
+`make_function` turns a record into the function users call. Ops that make one array from arrays,
+all else having defaults, get a short path: it is the library's hottest code, each line is paid per
+op.
 """
 
 from __future__ import annotations
@@ -91,7 +92,7 @@ def _general(record: Op) -> Callable:
     forward = record.forward if record.leading else _by_name(record)
 
     def full(*args, **keywords):
-        """The op's outputs and its residuals: ``(out or tuple of outs, tuple of residual arrays)``."""
+        """The op's output (a tuple if there are several), and the tuple of its residuals."""
         args, params = record.bind(args, keywords)
         if record.variadic:
             args = tuple(args[0])
@@ -124,7 +125,7 @@ def _general(record: Op) -> Callable:
 
 
 def _by_name(record: Op) -> Callable:
-    """The forward of an op whose arrays are not its first parameters, as in gather(input, dim, index)."""
+    """The forward of an op whose arrays do not come first, as in gather(input, dim, index)."""
 
     def forward(*arrays, **params):
         return record.forward(**dict(zip(record.inputs, arrays, strict=True)), **params)
@@ -164,13 +165,13 @@ def _plan(record: Op, mask, args):
     """Work out, once per pattern of inputs that want gradients, what to keep and what to call."""
     live = tuple(i for i in range(len(args)) if mask >> i & 1)
     if record.variadic:
-        plan = VariadicPlan(record, live, len(args))
+        plan: Plan = VariadicPlan(record, live, len(args))
     else:
         for i in live:
             if record.inputs[i] not in record.rules:
                 raise GraphError(
-                    f"{record.name} is not differentiable with respect to {record.inputs[i]!r}, but "
-                    "that tensor requires grad: pass it with .detach()"
+                    f"{record.name} is not differentiable with respect to {record.inputs[i]!r}, "
+                    "but that tensor requires grad: pass it with .detach()"
                 )
         plan = Plan(record, live)
     record.plans[len(args), mask] = plan
@@ -178,7 +179,7 @@ def _plan(record: Op, mask, args):
 
 
 def refuse_widening(record: Op, given, out) -> None:
-    """Under strict dtypes: raise if float32 came in and float64 goes out that no `dtype` asked for."""
+    """Under strict dtypes: raise if float32 comes in and float64 goes out that nobody wanted."""
     if "dtype" in record.params:
         return
     if out.dtype == np.float64 and any(getattr(a, "dtype", None) == np.float32 for a in given):
@@ -206,7 +207,7 @@ def explain(record: Op, error: Exception, arrays) -> Exception:
         for a in arrays
     )
     layer = CURRENT.get().layer
-    message = f"{f'in {layer}: ' if layer else ''}{record.name}({given}): {error}"
+    message = f"{f'in {layer}: ' if layer else ''}{record.title}({given}): {error}"
     for kind in KNOWN:
         if isinstance(error, kind):
             return kind(message)

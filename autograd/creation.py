@@ -9,8 +9,8 @@ from autograd.device import check_device
 from autograd.tensor import Tensor, asarray, method, wrap
 
 __all__ = [
-    "arange", "as_tensor", "empty", "empty_like", "eye", "from_dlpack", "from_numpy",
-    "full", "full_like", "is_tensor", "linspace", "logspace", "ones", "ones_like", "tensor", "zeros",
+    "arange", "as_tensor", "empty", "empty_like", "eye", "from_dlpack", "from_numpy", "full",
+    "full_like", "is_tensor", "linspace", "logspace", "ones", "ones_like", "tensor", "zeros",
     "zeros_like",
 ]  # fmt: skip
 

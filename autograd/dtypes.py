@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import builtins
+
 import numpy as np
 
 __all__ = [
@@ -81,9 +83,9 @@ def promote_types(type1, type2) -> np.dtype:
 
 def _weak(value) -> np.dtype:
     """The dtype a Python scalar asks for when nothing else has an opinion."""
-    if isinstance(value, (np.bool_, type(True))):
+    if isinstance(value, (np.bool, builtins.bool)):
         return bool
-    return int64 if isinstance(value, (type(1), np.integer)) else _default
+    return int64 if isinstance(value, (builtins.int, np.integer)) else _default
 
 
 def result_type(*operands) -> np.dtype:

@@ -1,7 +1,7 @@
 """The only loop over the graph: put nodes in order, accumulate gradients, release what is done.
 
-Nodes are walked newest first, by the clock that numbered them, so a node's gradient is complete when
-its turn comes. Nothing here recurses: a chain of any length is a list.
+Nodes are walked newest first, by the clock that numbered them, so a node's gradient is complete
+when its turn comes. Nothing here recurses: a chain of any length is a list.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def _walk(roots: dict, create_graph: bool, retain_graph: bool, targets: dict | N
             continue
         if node.parents is None:
             raise GraphError(
-                f"the graph through {node.place()} was already walked and its saved values are gone: "
+                f"the graph through {node.place()} was already walked, its saved values are gone: "
                 "pass retain_graph=True to the first backward(), or run the forward again"
             )
         if useful is not None and useful.isdisjoint(node.parents):
@@ -137,7 +137,7 @@ def _pull(node: Node, g, useful, create_graph: bool):
         versions.check_fingerprint(node)
     if node.outputs is not None and node.plan.materialize:
         g = tuple(
-            _zeros(*like, create_graph) if slot is None else slot
+            _zeros(like, create_graph) if slot is None else slot
             for slot, like in zip(g, node.outputs, strict=True)
         )
     if not create_graph:
@@ -190,8 +190,8 @@ def _sum_to(g, shape: tuple, node: Node):
     return np.add.reduce(g, axis=axes).reshape(shape)
 
 
-def _zeros(shape, dtype, create_graph: bool):
-    zeros = np.zeros(shape, dtype)
+def _zeros(like: tuple, create_graph: bool):
+    zeros = np.zeros(*like)  # shape, dtype
     return wrap(zeros) if create_graph else zeros
 
 
@@ -263,8 +263,8 @@ def _seeds(tensors: tuple, gradients, create_graph: bool) -> dict:
         if g is None:
             if tensor.array.size != 1:
                 raise GraphError(
-                    f"a gradient is implied only for one number, this tensor has shape {tensor.shape}: "
-                    "reduce it first, as in .sum().backward(), or pass gradient="
+                    "a gradient is implied only for one number, this tensor has shape "
+                    f"{tensor.shape}: reduce it first, as in .sum().backward(), or pass gradient="
                 )
             g = np.ones_like(tensor.array)
         elif (shape := g.shape if isinstance(g, Tensor) else np.shape(g)) != tensor.shape:

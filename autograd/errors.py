@@ -1,4 +1,4 @@
-"""Exceptions: each is also the builtin (and PyTorch's RuntimeError) a caller would expect to catch."""
+"""Exceptions: each is also the builtin (and PyTorch's RuntimeError) a caller expects to catch."""
 
 
 class ArgumentError(ValueError, RuntimeError):

@@ -105,11 +105,11 @@ class FunctionPlan:
 
 
 class Function:
-    """Base of custom differentiable operations: define static `forward` and `backward`, call `apply`.
+    """Base of custom differentiable operations: define static `forward` and `backward`, `apply` it.
 
-    ``forward(ctx, *args)``, or ``forward(*args)`` beside ``setup_context(ctx, inputs, output)``, runs
-    without recording. ``backward(ctx, *grads)`` returns one gradient per argument of forward; written
-    with differentiable operations it can itself be differentiated.
+    ``forward(ctx, *args)``, or ``forward(*args)`` beside ``setup_context(ctx, inputs, output)``,
+    runs without recording. ``backward(ctx, *grads)`` returns one gradient per argument of forward;
+    written with differentiable operations it can itself be differentiated.
 
     Examples
     --------
@@ -206,7 +206,7 @@ class Function:
 
 
 def _link(tensor, args, nodes, outs):
-    """Where a saved tensor hangs in the graph: an argument's node, an output's number, or nowhere."""
+    """Where a saved tensor hangs in the graph: an argument's node, an output's number, or none."""
     if tensor is None:
         return None
     for i, out in enumerate(outs):

@@ -1,8 +1,8 @@
 """Pictures of the live graph: `draw` for reading a model, `make_dot` for users of torchviz.
 
-A picture is made in three steps: read the graph into boxes and arrows (`_read`), decide which boxes
-are folded into one (`_Folding`), and write what is left as DOT text (`_write`). Laying it out is up
-to Graphviz's program `dot`; without it the text is all there is.
+A picture is made in three steps: read the graph into boxes and arrows, decide which boxes are
+folded into one (both in `autograd.graph_reading`), and write what is left as DOT text (`_write`).
+Laying it out is up to Graphviz's program `dot`; without it the text is all there is.
 """
 
 from __future__ import annotations
@@ -12,13 +12,12 @@ import os
 import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from autograd.engine import reachable
-from autograd.errors import GraphError
-from autograd.node import Node, Output
+from autograd.graph_reading import Folding, Reading, origin, read
+from autograd.node import Node
 from autograd.tensor import Leaf, Tensor
 
 INSTALL = (
@@ -148,8 +147,8 @@ def draw(y, params=None, *, depth: int | None = None, max_nodes: int = 300,
         raise ValueError(f"draw expected depth >= 0, got {depth}")
     if max_nodes < 1:
         raise ValueError(f"draw expected max_nodes >= 1, got {max_nodes}")
-    reading = _read(tensors, _names(params))
-    folding = _Folding(reading, depth, max_nodes)
+    reading = read(tensors, _names(params))
+    folding = Folding(reading, depth, max_nodes)
     attrs = max_attr_chars if show_attrs else 0
     return Graph(_write(tensors, reading, folding, attrs, show_saved))
 
@@ -185,136 +184,10 @@ def _names(params) -> dict[int, str]:
     return {id(tensor): name for name, tensor in params.items()}
 
 
-# -- reading the graph -----------------------------------------------------------------------------
-
-
-class _Reading(NamedTuple):
-    order: list  # ops and leaves, oldest first
-    arrows: list  # (from, to) pairs of them, oldest first
-    values: dict  # op or leaf -> {output number: (shape, dtype)}, as far as known
-    paths: dict  # op or leaf -> path of the module it belongs to, () if none
-    classes: dict  # path of a module -> its class name
-    inputs: dict  # op -> the leaves it reads
-    names: dict  # leaf that is a parameter -> its name
-
-
-def _read(tensors, given_names: dict[int, str]) -> _Reading:
-    roots = [tensor.node for tensor in tensors]
-    found = reachable([root for root in roots if root is not None])
-    for node in found:
-        if node.parents is None:
-            raise GraphError(
-                f"the graph through {node.place()} was released by backward(): draw before it, or "
-                "call backward(retain_graph=True)"
-            )
-    order = [node for node in found if type(node) is not Output]
-    values: dict[Any, dict] = {node: {} for node in order}
-    paths: dict[Any, tuple] = {}
-    classes: dict[tuple, str] = {}
-    arrows: list = []
-    inputs: dict[Any, list] = {}
-    users: dict[Any, list] = {}
-    for node in order:
-        if isinstance(node, Leaf):
-            continue
-        paths[node] = _path(node.layer, classes)
-        for index, like in enumerate(node.outputs or ()):
-            values[node][index] = like
-        inputs[node] = []
-        for parent, like in zip(node.parents, node.shapes, strict=True):
-            source, index = _source(parent)
-            values[source][index] = like
-            arrows.append((source, node))
-            if isinstance(source, Leaf):
-                inputs[node].append(source)
-                users.setdefault(source, []).append(paths[node])
-    for tensor, root in zip(tensors, roots, strict=True):
-        if root is not None:
-            source, index = _source(root)
-            values[source][index] = (tensor.shape, tensor.dtype)
-    names: dict[Any, str] = {}
-    for node in order:
-        if isinstance(node, Leaf):
-            tensor = node.tensor()
-            name = given_names.get(id(tensor)) if tensor is not None else None
-            if name or type(tensor).__name__ == "Parameter":
-                names[node] = name or "parameter"
-            # A parameter stands where all its uses are; other leaves stand outside all modules.
-            uses = users.get(node, [()]) if node in names else [()]
-            paths[node] = _common(uses)
-    return _Reading(order, arrows, values, paths, classes, inputs, names)
-
-
-def _source(node) -> tuple:
-    """The op or leaf behind a node, and which of its outputs is meant."""
-    return (node.parents[0], node.index) if type(node) is Output else (node, 0)
-
-
-def _path(layer: str | None, classes: dict) -> tuple[str, ...]:
-    """``"Net.features.3 (Conv2d)"`` as a path; notes the class of the module at its end."""
-    if not layer:
-        return ()
-    dotted, _, name = layer.partition(" (")
-    path = tuple(dotted.split("."))
-    if name:
-        classes[path] = name.removesuffix(")")
-    return path
-
-
-def _common(paths: list[tuple]) -> tuple:
-    """The longest path that all of these begin with."""
-    shortest = min(paths, key=len)
-    for end in range(len(shortest), 0, -1):
-        if all(path[:end] == shortest[:end] for path in paths):
-            return shortest[:end]
-    return ()
-
-
-class _Folding:
-    """Which box each op and leaf is shown in: its own, its module's, or that of all left out.
-
-    A box is the op or leaf itself, the path of a folded module, or `REST`.
-    """
-
-    REST = "rest"
-
-    def __init__(self, reading: _Reading, depth: int | None, max_nodes: int):
-        deepest = max((len(path) for path in reading.paths.values()), default=0)
-        self.depth = deepest if depth is None else min(depth, deepest)
-        self.boxes = self._boxes(reading)
-        while len(set(self.boxes.values())) > max_nodes and self.depth > 0:
-            self.depth -= 1
-            self.boxes = self._boxes(reading)
-        if len(set(self.boxes.values())) > max_nodes:
-            self._cut(reading, max_nodes)
-        self.members: dict[Any, list] = {}
-        for node in reading.order:
-            self.members.setdefault(self.boxes[node], []).append(node)
-
-    def _boxes(self, reading: _Reading) -> dict:
-        depth = self.depth
-        return {
-            node: node if len(path := reading.paths[node]) <= depth else path[: depth + 1]
-            for node in reading.order
-        }
-
-    def _cut(self, reading: _Reading, max_nodes: int) -> None:
-        """Keep the newest ops, each with its leaves, as far as the number of boxes allows."""
-        shown: set = set()
-        for node in reversed(reading.order):
-            if isinstance(node, Leaf):
-                continue
-            more = {self.boxes[node], *(self.boxes[leaf] for leaf in reading.inputs[node])}
-            if shown and len(shown | more) > max_nodes - 1:
-                break
-            shown |= more
-        self.boxes = {n: box if box in shown else self.REST for n, box in self.boxes.items()}
-
-
 # -- writing the picture ---------------------------------------------------------------------------
 
 
-def _write(tensors, reading: _Reading, folding: _Folding, attrs: int, show_saved: bool):
+def _write(tensors, reading: Reading, folding: Folding, attrs: int, show_saved: bool):
     """A graphviz.Digraph of what is left to show."""
     import graphviz
 
@@ -352,7 +225,7 @@ def _write(tensors, reading: _Reading, folding: _Folding, attrs: int, show_saved
             lines.append("no graph: nothing it came from requires grad")
         _box(picture, f"out{number}", "output", title, lines)
         if tensor.node is not None:
-            picture.edge(ids[folding.boxes[_source(tensor.node)[0]]], f"out{number}")
+            picture.edge(ids[folding.boxes[origin(tensor.node)[0]]], f"out{number}")
     clusters.close()
     return picture
 
@@ -388,7 +261,7 @@ class _Clusters:
                 self.frames[path[:-1]].subgraph(self.frames[path])
 
 
-def _describe(box, members, reading: _Reading, folding: _Folding, attrs: int):
+def _describe(box, members, reading: Reading, folding: Folding, attrs: int):
     """What to write into a box: (kind, title, lines, path of the frame it stands in)."""
     if box == folding.REST:
         return "rest", f"… {len(members)} more nodes", ["raise max_nodes to see them"], ()
@@ -402,7 +275,7 @@ def _describe(box, members, reading: _Reading, folding: _Folding, attrs: int):
     return "op", box.name(), lines + _attributes(box, attrs), path
 
 
-def _summary(members, reading: _Reading, folding: _Folding) -> list[str]:
+def _summary(members, reading: Reading, folding: Folding) -> list[str]:
     """What a folded module says of itself: what leaves it, and what is in it."""
     box = folding.boxes[members[0]]
     leaving = [a for a, b in reading.arrows if folding.boxes[a] == box != folding.boxes[b]]

@@ -1,8 +1,8 @@
 """In-place operations: the pure op runs, its value goes into the tensor's memory, its node becomes
 the tensor's. Through a view, the base gets the node of a `view_write` instead and views follow it.
 
-The pure op saves what its rule needs as always; a saved array whose memory is about to be written is
-copied first. So ``x.mul_(y)`` has the gradient of ``x * y``, also where PyTorch would refuse.
+The pure op saves what its rule needs as always; a saved array whose memory is about to be written
+is copied first. So ``x.mul_(y)`` has the gradient of ``x * y``, also where PyTorch would refuse.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from autograd.node import Node, Output
 from autograd.op import Array, op
 from autograd.tensor import Leaf, Tensor, next_seq
 from autograd.versions import owner, wrote
-from autograd.view import View
+from autograd.view import View, replay
 
 
 def write(target: Tensor, name: str, function: Callable, *args, **keywords) -> Tensor:
@@ -37,8 +37,8 @@ def write(target: Tensor, name: str, function: Callable, *args, **keywords) -> T
         _refuse_leaf(target, name)
     if not target.array.flags.writeable:
         raise GraphError(
-            f"{name} cannot write to this tensor: several of its elements share one place in memory, "
-            "as after expand(), or NumPy has locked it: write to a .clone()"
+            f"{name} cannot write to this tensor: several of its elements share one place in "
+            "memory, as after expand(), or NumPy has locked it: write to a .clone()"
         )
     start = next_seq()
     value = function(target, *args, **keywords)
@@ -63,15 +63,16 @@ def rebase(target: Tensor, value: Tensor, name: str) -> None:
         if view is not None and (value.requires_grad or view.base.requires_grad):
             raise GraphError(
                 f"{name} writes through a view that was made under no_grad() into a tensor that "
-                "takes part in a graph: make the view with gradients enabled, or write under no_grad()"
+                "takes part in a graph: make the view with gradients enabled, or write under "
+                "no_grad()"
             )
         _move_retained(target, value._node)
         target._node = value._node
     elif value.requires_grad or view.base.requires_grad:
         base = view.base
         arrays = (base.array, value.array)
-        path = View(_Base, view.chain, True)  # the node must not hold the base: it would be a cycle
-        written = record_call(view_write.op, (base, value), arrays, base.array, (), {"view": path})
+        params = {"chain": view.chain}  # not the view: the node must not hold the base, in a cycle
+        written = record_call(view_write.op, (base, value), arrays, base.array, (), params)
         _move_retained(base, written._node)
         base._node = written._node
         view.sync(target)
@@ -117,30 +118,24 @@ def _move_retained(tensor: Tensor, node) -> None:
 def _samples(rng):
     from autograd.op import OPS
 
-    view = View(_Base, ((OPS["transpose"].function, {"dim0": 0, "dim1": 1}),), True)
-    yield (rng.normal(size=(3, 2)), rng.normal(size=(2, 3))), {"view": view}
-
-
-class _Base:
-    """Stands for a base tensor where only a view's chain matters."""
-
-    _node = None
+    chain = ((OPS["transpose"].function, {"dim0": 0, "dim1": 1}),)
+    yield (rng.normal(size=(3, 2)), rng.normal(size=(2, 3))), {"chain": chain}
 
 
 @op(samples=_samples, space="internal")
-def view_write(base: Array, value: Array, view: View):
-    """Return `base` with the part that `view` looks at replaced by `value`."""
+def view_write(base: Array, value: Array, chain: tuple):
+    """Return `base` with the part that a view's chain leads to replaced by `value`."""
     out = base.copy()
-    window = view.replay(out)
+    window = replay(chain, out)
     if owner(window) is out:
         window[...] = value
     else:  # in this layout the chain copies: find the elements by their numbers
-        places = view.replay(np.arange(out.size).reshape(out.shape))
+        places = replay(chain, np.arange(out.size).reshape(out.shape))
         out.reshape(-1)[places] = value
     return out
 
 
 view_write.vjp(
-    base=lambda g, value_shape, view: view_write(g, np.zeros(value_shape, g.dtype), view),
-    value=lambda g, view: view.replay(g),
+    base=lambda g, value_shape, chain: view_write(g, np.zeros(value_shape, g.dtype), chain),
+    value=lambda g, chain: replay(chain, g),
 )

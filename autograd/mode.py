@@ -53,11 +53,7 @@ class no_grad(_Switch):
 
     def __new__(cls, function=None):
         # `@no_grad` without parentheses decorates at once, as in PyTorch.
-        self = super().__new__(cls)
-        if function is None:
-            return self
-        self.__init__()
-        return self(function)
+        return super().__new__(cls) if function is None else cls()(function)
 
     def __init__(self) -> None:
         super().__init__(grad=False)

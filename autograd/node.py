@@ -1,4 +1,4 @@
-"""What a recorded call leaves behind. Nodes point to nodes; a tensor is never reachable from one."""
+"""What a recorded call leaves behind. Nodes point to nodes; no tensor can be reached from one."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ class Node:
     """One recorded call: its plan, the nodes of its inputs, and what its rules asked to keep."""
 
     __slots__ = (
-        "__weakref__", "hooks", "layer", "outputs", "params", "parents", "plan", "prints", "retained",
-        "saved", "seq", "shapes", "where",
+        "__weakref__", "hooks", "layer", "outputs", "params", "parents", "plan", "prints",
+        "retained", "saved", "seq", "shapes", "where",
     )  # fmt: skip
 
     def __init__(self, plan, parents, shapes, saved, params, layer, outputs=None):

@@ -17,14 +17,14 @@ A rule's parameters say what it needs, and exactly that is kept until the backwa
     <keyword>        an argument of the forward that is not an array
     needs            in a joint rule: which of its inputs want a gradient, one bool each
 
-Rules are written once. On the ordinary path they run on bare arrays; under ``create_graph`` the same
-lines run on tensors, which is how derivatives of every order exist. The engine undoes broadcasting,
-so no rule mentions it. Rules must be pure: no in-place writes, no ``out=``.
+Rules are written once. On the ordinary path they run on bare arrays; under ``create_graph`` the
+same lines run on tensors, which is how derivatives of every order exist. The engine undoes
+broadcasting, so no rule mentions it. Rules must be pure: no in-place writes, no ``out=``.
 
 Two forms go beyond one formula per input. A joint rule ``f.vjp(("input", "weight"), rule)`` returns
-the gradients of several inputs at once. And an op whose rule is a fused kernel, which only arrays can
-enter, names a ``reference``: the same function composed of other ops. Under ``create_graph`` the
-engine differentiates the reference instead; tests hold the two equal.
+the gradients of several inputs at once. And an op whose rule is a fused kernel, which only arrays
+can enter, names a ``reference``: the same function composed of other ops. Under ``create_graph``
+the engine differentiates the reference instead; tests hold the two equal.
 
 A parameter is an array input if it is annotated ``Array`` (``Array | None`` when it may be absent,
 ``Arrays`` for a list of them), or bare: without annotation and without default.
@@ -94,15 +94,19 @@ class Op:
         `autograd` whose first parameter is ``input`` are methods of Tensor too.
     inplace : bool
         Whether Tensor also gets the method ``name_`` (elementwise ops always do).
+    shown_as : str, optional
+        For an internal op: the public function it does the work of, in messages and pictures.
     """
 
     def __init__(self, forward, numpy=None, kind=None, domain=None, samples=None, reference=None,
-                 residuals=(), outputs=(), space="autograd", inplace=False, composite=False):  # fmt: skip
+                 residuals=(), outputs=(), space="autograd", inplace=False, shown_as=None,
+                 composite=False):  # fmt: skip
         if kind not in SAMPLED and samples is None:
             raise TypeError(
                 f"op {forward.__name__!r} needs a kind or samples: it could not be tested"
             )
         self.forward, self.name = forward, forward.__name__
+        self.title = shown_as or self.name
         self.numpy, self.kind, self.domain, self.samples = numpy, kind, domain, samples
         self.reference, self.residuals, self.outputs = reference, tuple(residuals), tuple(outputs)
         self.space, self.inplace, self.composite = space, inplace, composite
@@ -216,7 +220,7 @@ def _as_written(annotation) -> str:
 
 
 def op(numpy=None, kind=None, domain=None, samples=None, reference=None, residuals=(), outputs=(),
-       space="autograd", inplace=False) -> Callable[[Callable], Any]:  # fmt: skip
+       space="autograd", inplace=False, shown_as=None) -> Callable[[Callable], Any]:  # fmt: skip
     """Make a forward function on arrays a differentiable op; see `Op` for the fields.
 
     The function that replaces it takes tensors or arrays, and returns tensors if it was given any.
@@ -241,7 +245,17 @@ def op(numpy=None, kind=None, domain=None, samples=None, reference=None, residua
         from autograd.call import make_function
 
         record = Op(
-            forward, numpy, kind, domain, samples, reference, residuals, outputs, space, inplace
+            forward,
+            numpy,
+            kind,
+            domain,
+            samples,
+            reference,
+            residuals,
+            outputs,
+            space,
+            inplace,
+            shown_as,
         )
         return register(record, make_function(record))
 
@@ -276,7 +290,7 @@ def register(record: Op, function: Callable) -> Callable:
     old = OPS.get(record.name)
     if old is not None and old.forward.__module__ != record.forward.__module__:
         raise TypeError(
-            f"there is an op {record.name!r} already, in {old.forward.__module__}: choose another name"
+            f"{old.forward.__module__} has an op {record.name!r} already: choose another name"
         )
     OPS[record.name] = record
     record.function = function

@@ -1,4 +1,4 @@
-"""Plans: for one op and one pattern of inputs that want gradients, what to keep and how to pull back.
+"""Plans: for an op and a pattern of inputs that want gradients, what to keep and how to pull back.
 
 A plan is worked out once and shared by all nodes of that pattern.
 """
@@ -23,7 +23,7 @@ class Plan:
     materialize = True  # rules of several outputs get zeros for those without a gradient
 
     def __init__(self, op: Op, live: tuple[int, ...]):
-        self.op, self.name, self.live = op, op.name, live
+        self.op, self.name, self.live = op, op.title, live
         self.keep: list[tuple[str, Any]] = []  # (kind, which) of each item a node saves
         rules = dict.fromkeys(self._rules())
         self.joint = any(len(rule.inputs) > 1 for rule in rules)

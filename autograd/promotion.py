@@ -1,7 +1,7 @@
 """Dtypes settled before an op runs: each kind of op has one of these, or none.
 
-A conversion that is needed is itself a recorded op (`Tensor.to`), so gradients come back in the dtype
-of the tensor they belong to and the picture of the graph shows where a dtype changed.
+A conversion that is needed is itself a recorded op (`Tensor.to`), so gradients come back in the
+dtype of the tensor they belong to and the picture of the graph shows where a dtype changed.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def to_float(args):
 
 
 def promote_float(args):
-    """Bring the operands to their common dtype, or to the default float dtype if that is no float."""
+    """Bring the operands to their common dtype, or to the default one if that is no float."""
     args = promote(args)
     if any(getattr(getattr(a, "dtype", None), "kind", None) == "f" for a in args):
         return args

@@ -1,7 +1,7 @@
 """Random numbers: Generator objects, and the tensors drawn from them.
 
-Every draw comes from a Generator, the default one unless another is passed, so `manual_seed` makes a
-program's numbers the same on every run, whatever the number of threads.
+Every draw comes from a Generator, the default one unless another is passed, so `manual_seed` makes
+a program's numbers the same on every run, whatever the number of threads.
 """
 
 from __future__ import annotations

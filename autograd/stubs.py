@@ -66,7 +66,7 @@ SPECIAL = (
     "__float__", "__getitem__", "__index__", "__int__", "__iter__", "__len__", "__setitem__",
 )  # fmt: skip
 PROPERTIES = {  # what those are that no annotation tells
-    "T": "Tensor", "mT": "Tensor", "dtype": "np.dtype[Any]", "device": "str",
+    "dtype": "np.dtype[Any]", "device": "str",
     "shape": "tuple[builtins.int, ...]", "ndim": "builtins.int", "itemsize": "builtins.int",
     "nbytes": "builtins.int",
 }  # fmt: skip
@@ -116,9 +116,10 @@ def _package() -> str:
     """`autograd`: what its source names, and the functions of the table."""
     import autograd
 
-    imports = {"autograd": ["cuda"], "autograd.op": ["OPS"], "autograd.tensor": ["Tensor"]}
+    imports = {"autograd": ["cuda", "utils"], "autograd.op": ["OPS"], "autograd.tensor": ["Tensor"]}
     types, functions = [], []
-    for name, value in sorted(vars(autograd).items()):
+    for name in dir(autograd):  # some of these are loaded when first asked for
+        value = getattr(autograd, name)
         if name in OPS and value is OPS[name].function:
             functions.append(_function(name, value))
         elif name.startswith("_") or name == "Tensor":
@@ -149,7 +150,7 @@ def _functional() -> str:
 
 
 def _tensor() -> str:
-    """`autograd.tensor`: the class with its methods from every floor, and the module's functions."""
+    """`autograd.tensor`: the class with methods from every floor, and the module's functions."""
     module = importlib.import_module("autograd.tensor")  # autograd.tensor is the function
     lines = [ALIASES + TENSOR.rstrip()]
     for name, value in sorted(vars(module.Tensor).items()):
@@ -197,7 +198,7 @@ def _operators() -> Iterator[str]:
 
 def _function(name: str, value: Callable, method: bool = False) -> str:
     """A function's definition as stub text."""
-    function = inspect.unwrap(value)  # of a function of the table and of an in-place twin: the forward
+    function = inspect.unwrap(value)  # where the table made the function: the forward it stands for
     record = OPS.get(function.__name__)
     if record is not None and inspect.unwrap(record.forward) is not function:
         record = None

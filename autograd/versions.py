@@ -1,8 +1,9 @@
-"""Writes: which memory was changed in place, when, by what. Nothing is paid by those who never write.
+"""Writes: which memory was changed in place, when, by what. Who never writes pays nothing.
 
 A write is entered here under the array that owns the memory, with a time from the clock that also
 numbers nodes. A node's saved value is stale exactly if its memory was written after the node was
-made, so nodes store no versions, and a backward pass without later writes checks one integer a node.
+made. So nodes store no versions, and a backward pass without later writes checks one integer a
+node.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from autograd.where import Place, caller
 
 class Write(NamedTuple):
     owner: weakref.ref  # drops the entry when the memory goes away
-    count: int
+    number: int
     seq: int
     name: str
     where: Place | None
@@ -40,7 +41,7 @@ def owner(array: np.ndarray) -> np.ndarray:
 def version(array: np.ndarray) -> int:
     """How often the memory of `array` has been written in place."""
     entry = WRITES.get(id(owner(array)))
-    return entry.count if entry else 0
+    return entry.number if entry else 0
 
 
 def wrote(array: np.ndarray, name: str) -> None:
@@ -54,7 +55,7 @@ def wrote(array: np.ndarray, name: str) -> None:
         reference = weakref.ref(memory, lambda _: WRITES.pop(key, None))
         WRITES[key] = Write(reference, 1, last_write, name, caller())
     else:
-        WRITES[key] = Write(last.owner, last.count + 1, last_write, name, caller())
+        WRITES[key] = Write(last.owner, last.number + 1, last_write, name, caller())
 
 
 def check(node: Node) -> None:
@@ -68,7 +69,7 @@ def check(node: Node) -> None:
 
 def check_fingerprint(node: Node) -> None:
     """Raise if a kept value no longer has the checksum it had (anomaly detection only)."""
-    for value, old in zip(node.saved, node.prints, strict=True):
+    for value, old in zip(node.saved, node.prints or (), strict=True):
         if checksum(value) != old:
             raise GraphError(
                 _stale(node, value) + "a write that did not go through a tensor (a NumPy array "

@@ -25,9 +25,7 @@ class View:
         self.base = base  # never a view itself
         self.base_node: Node | Leaf | None = base._node
         self.chain = chain  # of (function, keywords), from the base to the view
-        self.tracked = (
-            tracked  # False if made under no_grad: then it has no history to keep up with
-        )
+        self.tracked = tracked  # False if made under no_grad: it then has no history to follow
 
     def sync(self, view: Tensor) -> None:
         """Give `view` a node made from its base's present one, if the base was rebased since."""
@@ -36,13 +34,14 @@ class View:
             return
         self.base_node = node
         with enable_grad():
-            view._node = self.replay(self.base)._node
+            view._node = replay(self.chain, self.base)._node
 
-    def replay(self, base):
-        """Apply the chain to a tensor or array like the base."""
-        for function, keywords in self.chain:
-            base = function(base, **keywords)
-        return base
+
+def replay(chain: tuple, base):
+    """Apply a view's chain to its base, or to a tensor or array of the same shape."""
+    for function, keywords in chain:
+        base = function(base, **keywords)
+    return base
 
 
 def note_view(view: Tensor, base: Tensor, function: Callable, keywords: dict) -> None:

@@ -110,9 +110,8 @@ def main() -> None:
     for _ in range(rounds):
         ours.append(worker(True))
         theirs.append(worker(False))
-    print(
-        f"{'median of ' + str(rounds) + ' rounds':<42}{'here':>10}{'PyTorch':>10}{'ratio':>8}{'min..max':>14}"
-    )
+    title = f"median of {rounds} rounds"
+    print(f"{title:<42}{'here':>10}{'PyTorch':>10}{'ratio':>8}{'min..max':>14}")
     for name in ours[0]:
         a, b = [r[name] for r in ours], [r[name] for r in theirs]
         ratios = sorted(x / y for x, y in zip(a, b, strict=True))
@@ -121,10 +120,9 @@ def main() -> None:
             f"{statistics.median(ratios):>8.2f}{f'{ratios[0]:.2f}..{ratios[-1]:.2f}':>14}"
         )
     numpy, own = ([import_time(m) for _ in range(rounds)] for m in ("numpy", "autograd"))
-    extra = statistics.median(own) - statistics.median(numpy)
-    print(
-        f"import autograd: {extra * 1e3:.0f} ms more than import numpy ({statistics.median(numpy) * 1e3:.0f} ms)"
-    )
+    base = statistics.median(numpy) * 1e3
+    extra = statistics.median(own) * 1e3 - base
+    print(f"import autograd: {extra:.0f} ms more than import numpy ({base:.0f} ms)")
 
 
 if __name__ == "__main__":

@@ -70,6 +70,11 @@ def assert_float32(value, what):
         assert array.dtype.kind != "f" or array.dtype == np.float32, f"{what} is {array.dtype}"
 
 
+def dtype_noted(seen: list, name: str):
+    """A hook that enters the gradient's dtype under a node's name."""
+    return lambda g: seen.append((name, g.dtype))
+
+
 @pytest.mark.parametrize("optimiser", OPTIMISERS)
 @pytest.mark.parametrize("case", CASES)
 def test_training_step(case, optimiser):
@@ -89,7 +94,7 @@ def test_training_step(case, optimiser):
                     assert dtype == np.float32, node.name()
             seen = []
             for node in (n for n in nodes if getattr(n, "outputs", None) is None):
-                node.hooks = {0: lambda g, name=node.name(): seen.append((name, g.dtype))}
+                node.hooks = {0: dtype_noted(seen, node.name())}
             step.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(model.parameters(), 1.0)

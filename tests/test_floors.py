@@ -11,7 +11,10 @@ ROOT = Path(__file__).resolve().parent.parent
 # for all its modules unless one of them is named itself.
 FLOORS = [
     ["autograd.kernels"],
-    ["autograd.cuda", "autograd.device", "autograd.dtypes", "autograd.errors", "autograd.mode", "autograd.where"],
+    [
+        "autograd.cuda", "autograd.device", "autograd.dtypes", "autograd.errors", "autograd.mode",
+        "autograd.where",
+    ],
     ["autograd.tensor", "autograd.node", "autograd.versions"],
     ["autograd.promotion", "autograd.view"],
     ["autograd.op", "autograd.plan", "autograd.call"],
@@ -21,7 +24,8 @@ FLOORS = [
     ["autograd.ops"],
     ["autograd.hooks", "autograd.function", "autograd.creation"],
     ["autograd"],
-    ["autograd.gradcheck", "autograd.graph", "autograd.serialize", "autograd.utils"],
+    ["autograd.gradcheck", "autograd.graph_reading", "autograd.serialize", "autograd.utils"],
+    ["autograd.graph"],
     ["autograd.stubs", "autograd.reference"],
     ["nn", "optim"],
     ["models"],

@@ -25,6 +25,7 @@ from autograd.ops import (  # noqa: F401 - imported for the records they enter
     pool,
     recurrent,
     reduce,
+    rescale,
     scan,
     shape,
     softmax,

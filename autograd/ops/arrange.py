@@ -302,7 +302,7 @@ def _numpy_diag(v, k=0):
 # -- padding ---------------------------------------------------------------------------------------
 
 
-@op(space="internal", samples=cases(((2, 3), {"amounts": ((0, 1), (2, -1))}),
+@op(space="internal", shown_as="pad", samples=cases(((2, 3), {"amounts": ((0, 1), (2, -1))}),
                                     ((2,), {"amounts": ((1, 0),), "value": 2.0})))  # fmt: skip
 def constant_pad(input: Array, amounts: tuple, value: float = 0.0):
     """Add, at both ends of each axis, that many elements of `value`; cut off where negative."""

@@ -11,7 +11,7 @@ from autograd.device import check_device
 from autograd.errors import ShapeError
 from autograd.inplace import write
 from autograd.op import Array, answers, composite, op
-from autograd.tensor import Tensor, method, wrap
+from autograd.tensor import Tensor, attach, method, wrap
 
 
 def cases(*items):
@@ -53,7 +53,7 @@ def clone(input: Array):
 clone.vjp(input=lambda g: g)
 
 
-@op(samples=cases(((2, 3), {})), space="internal")
+@op(samples=cases(((2, 3), {})), space="internal", shown_as="contiguous")
 def contiguous_copy(input: Array):
     """Return a copy whose elements lie in C order."""
     return input.copy("C")
@@ -103,7 +103,9 @@ def _is_device(value: Any) -> bool:
     return not isinstance(value, (np.dtype, type))
 
 
-def _tensor_to(self, *args, dtype=None, device=None, non_blocking=False, copy=False):
+def _tensor_to(
+    self: Tensor, *args, dtype=None, device=None, non_blocking=False, copy=False
+) -> Tensor:
     """Return the tensor in another dtype; the tensor itself where nothing changes.
 
     Called as PyTorch's: ``to(dtype)``, ``to(device)``, ``to(device, dtype)``, ``to(other)``, each
@@ -133,33 +135,33 @@ def _tensor_to(self, *args, dtype=None, device=None, non_blocking=False, copy=Fa
     return _convert(self, self.dtype if dtype is None else np.dtype(dtype), copy)
 
 
-Tensor.to = _tensor_to  # type: ignore[attr-defined,method-assign]
+attach("to", _tensor_to)
 
 
 def _add_dtype_method(name: str) -> None:
     dtype = getattr(dtypes, name)
 
-    def convert(self):
+    def convert(self: Tensor) -> Tensor:
         return _convert(self, dtype)
 
     convert.__name__, convert.__doc__ = name, f"Return the tensor as {dtype}; see `to`."
-    setattr(Tensor, name, convert)
+    attach(name, convert)
 
 
 for _name in ("half", "float", "double", "short", "int", "long", "bool"):
     _add_dtype_method(_name)
 
 
-def _tensor_type(self, dtype):
+def _tensor_type(self: Tensor, dtype) -> Tensor:
     """Return the tensor as `dtype`; see `to`."""
     return _convert(self, np.dtype(dtype))
 
 
-Tensor.type = _tensor_type  # type: ignore[attr-defined,method-assign]
+attach("type", _tensor_type)
 
 
 @method
-def type_as(self, other: Tensor):
+def type_as(self: Tensor, other: Tensor) -> Tensor:
     """Return the tensor in the dtype of `other`; see `to`."""
     return _convert(self, other.dtype)
 

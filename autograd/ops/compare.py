@@ -10,7 +10,7 @@ from autograd import promotion
 from autograd.errors import DtypeError, ShapeError
 from autograd.op import Array, answers, composite, op
 from autograd.ops.elementwise import also_named
-from autograd.tensor import Tensor, asarray
+from autograd.tensor import Tensor, asarray, attach
 
 # -- order ----------------------------------------------------------------------------------------
 
@@ -232,7 +232,7 @@ def _choices(rng):
     yield (np.array(True), rng.normal(size=()), rng.normal(size=(0, 2))), {}
 
 
-@op(samples=_choices, space="internal")
+@op(samples=_choices, space="internal", shown_as="where")
 def choose(condition: Array, input: Array, other: Array):
     """Return `input` where `condition` is true and `other` elsewhere; dtypes are settled."""
     return np.where(condition, input, other)
@@ -273,12 +273,12 @@ def where(condition, input=None, other=None):
     return choose(condition, *promotion.promote((input, other)))
 
 
-def _tensor_where(self, condition, other):
+def _tensor_where(self: Tensor, condition: Tensor, other) -> Tensor:
     """Return the elements of this tensor where `condition` is true, and `other` elsewhere."""
     return where(condition, self, other)
 
 
-Tensor.where = _tensor_where  # type: ignore[attr-defined]
+attach("where", _tensor_where)
 
 
 def _masks(rng):

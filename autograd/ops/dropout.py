@@ -23,7 +23,7 @@ def _samples(rng):
     yield (rng.normal(size=(2, 3, 2)), rng.random((2, 3, 1)) < 0.5), {"scale": 1.25}
 
 
-@op(samples=_samples, space="internal")
+@op(samples=_samples, space="internal", shown_as="dropout")
 def masked_scale(input: Array, mask: Array, scale: float):
     """Return ``input * scale`` where the mask is True and zero elsewhere."""
     return kernels.dropout.apply(input, mask, scale)

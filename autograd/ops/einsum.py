@@ -24,7 +24,7 @@ def _contraction_samples(rng):
         yield (operands,), {"terms": tuple(terms.split(",")), "output": output}
 
 
-@op(kind="contraction", samples=_contraction_samples, space="internal")
+@op(kind="contraction", samples=_contraction_samples, space="internal", shown_as="einsum")
 def contraction(operands: Arrays, terms: tuple[str, ...], output: str):
     """Return the Einstein sum whose operands have the letters `terms`, and the result `output`."""
     lengths = _lengths(operands, terms)

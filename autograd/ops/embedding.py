@@ -99,7 +99,7 @@ def _gather_samples(rng):
     yield (rng.normal(size=(3, 2)), np.array([[2, 0], [2, 2]])), {}
 
 
-@op(samples=_gather_samples, space="internal")
+@op(samples=_gather_samples, space="internal", shown_as="embedding")
 def gather_rows(input: Array, index: Array):
     """Return the rows of a table that `index` names."""
     return kernels.embedding.gather(input, index)

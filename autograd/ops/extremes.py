@@ -153,7 +153,7 @@ def _is_operand(value) -> builtins.bool:
 
 
 @composite(samples=_one_axis)
-def max(input, dim=None, keepdim: builtins.bool = False):
+def max(input, dim=None, keepdim: builtins.bool = False) -> Array | ValuesIndices:
     """Return the largest element, or with `dim` a named tuple ``(values, indices)``.
 
     ``max(input, other)`` with two tensors is `maximum`.
@@ -173,7 +173,7 @@ def max(input, dim=None, keepdim: builtins.bool = False):
 
 
 @composite(samples=_one_axis)
-def min(input, dim=None, keepdim: builtins.bool = False):
+def min(input, dim=None, keepdim: builtins.bool = False) -> Array | ValuesIndices:
     """Return the smallest element, or with `dim` a named tuple ``(values, indices)``.
 
     ``min(input, other)`` with two tensors is `minimum`.
@@ -295,7 +295,7 @@ def kthvalue(input, k: int, dim: int = -1, keepdim: builtins.bool = False) -> Va
     return _pick(input, dim, _slice(argsort(input, dim), dim, k - 1, k), keepdim)
 
 
-@op(samples=cases(((5,), {}), ((2, 2), {}), ((), {})), space="internal")
+@op(samples=cases(((5,), {}), ((2, 2), {}), ((), {})), space="internal", shown_as="median")
 def lower_median(input: Array):
     """Return the median of all elements, the smaller of two middle ones; nan if there is any."""
     _refuse_empty(input.shape, None)
@@ -308,7 +308,7 @@ lower_median.vjp(input=lambda g, input, out: share_ties(g, input, out, None))
 
 
 @composite(samples=_one_axis)
-def median(input, dim: int | None = None, keepdim: builtins.bool = False):
+def median(input, dim: int | None = None, keepdim: builtins.bool = False) -> Array | ValuesIndices:
     """Return the median, or with `dim` a named tuple ``(values, indices)``.
 
     Of two middle elements it is the smaller; if there is a nan, it is nan.

@@ -58,7 +58,7 @@ def _index_samples(rng):
     yield (rng.normal(size=(3, 2)),), {"index": (np.zeros((0,), int),)}
 
 
-@op(samples=_index_samples, space="internal")
+@op(samples=_index_samples, space="internal", shown_as="getitem")
 def read_at(input: Array, index: tuple):
     """Return the copy ``input[index]`` for an index of integer arrays, masks and full slices."""
     return input[index]
@@ -88,7 +88,7 @@ def _put_samples(rng):
     )
 
 
-@op(samples=_put_samples, space="internal")
+@op(samples=_put_samples, space="internal", shown_as="setitem")
 def write_at(input: Array, values: Array, indices: tuple, accumulate: bool = False):
     """Return a copy of `input` with ``[indices]`` set, or added to; they are plain arrays."""
     out = input.copy()
@@ -382,7 +382,7 @@ def argwhere(input: Array):
 
 
 @composite(samples=lambda rng: [((np.array([[0.0, 2.0], [3.0, 0.0]]),), {"as_tuple": False})])
-def nonzero(input, *, as_tuple: bool = False):
+def nonzero(input, *, as_tuple: bool = False) -> Array | tuple[Array, ...]:
     """Return the places of the elements that are not zero.
 
     As one row each; or, with `as_tuple`, as a tuple of index tensors, one for each axis.

@@ -7,7 +7,7 @@ import operator
 import numpy as np
 
 from autograd.errors import ShapeError
-from autograd.op import Arrays, answers, composite, op
+from autograd.op import Array, Arrays, answers, composite, op
 from autograd.ops.arrange import constant_pad
 from autograd.ops.cast import cases
 from autograd.ops.index import getitem
@@ -208,7 +208,9 @@ def _length(input, dim: int, name: str) -> tuple[int, int]:
 
 @composite(samples=cases(((5, 2), {"split_size_or_sections": 2}),
                          ((2, 5), {"split_size_or_sections": (1, 0, 4), "dim": -1})))  # fmt: skip
-def split(input, split_size_or_sections, dim: int = 0):
+def split(
+    input, split_size_or_sections: int | tuple[int, ...] | list[int], dim: int = 0
+) -> tuple[Array, ...]:
     """Cut an axis into pieces of a size (the last may be shorter), or of the listed sizes.
 
     Examples
@@ -231,7 +233,7 @@ def split(input, split_size_or_sections, dim: int = 0):
 
 
 @composite(samples=cases(((5, 2), {"chunks": 2}), ((2, 5), {"chunks": 4, "dim": 1})))
-def chunk(input, chunks: int, dim: int = 0):
+def chunk(input, chunks: int, dim: int = 0) -> tuple[Array, ...]:
     """Cut an axis into at most `chunks` pieces, all but the last of one size.
 
     Examples
@@ -250,7 +252,9 @@ def chunk(input, chunks: int, dim: int = 0):
 
 @composite(samples=cases(((5, 2), {"indices_or_sections": 2}),
                          ((2, 5), {"indices_or_sections": (1, 3), "dim": 1})))  # fmt: skip
-def tensor_split(input, indices_or_sections, dim: int = 0):
+def tensor_split(
+    input, indices_or_sections: int | tuple[int, ...] | list[int] | Tensor, dim: int = 0
+) -> tuple[Array, ...]:
     """Cut an axis into a number of nearly equal pieces, or at the listed places.
 
     Examples
@@ -286,7 +290,7 @@ def _numpy_array_split(ary, indices_or_sections, axis=0):
 
 
 @composite(samples=cases(((2, 3), {}), ((2, 3), {"dim": -1})))
-def unbind(input, dim: int = 0):
+def unbind(input, dim: int = 0) -> tuple[Array, ...]:
     """Return the views at each place of an axis, as a tuple.
 
     Examples
@@ -308,7 +312,7 @@ def _grid_samples(rng):
 
 
 @composite(samples=_grid_samples)
-def meshgrid(*tensors: Arrays, indexing: str = "ij"):
+def meshgrid(*tensors: Array | Arrays, indexing: str = "ij") -> tuple[Array, ...]:
     """Return the coordinates of a grid: view i holds the i-th vector along axis i.
 
     With `indexing` "xy" the first two axes are exchanged.

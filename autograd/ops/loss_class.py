@@ -125,7 +125,7 @@ def _cross_entropy_samples(rng):
 
 
 @op(samples=_cross_entropy_samples, residuals=("peak", "log_total"), reference=_composed,
-    space="internal")  # fmt: skip
+    space="internal", shown_as="cross_entropy")  # fmt: skip
 def label_cross_entropy(input: Array, target: Array, weight: Array | None = None,
                         ignore_index: int = IGNORE, reduction: str = "mean",
                         label_smoothing: float = 0.0):  # fmt: skip

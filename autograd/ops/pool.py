@@ -118,7 +118,7 @@ def _max_samples(rng):
     yield (_distinct(rng, 1, 1, 5, 4),), {"kernel_size": 2, "stride": 1, "dilation": 2}
 
 
-@op(samples=_max_samples, residuals=("indices",), space="internal")
+@op(samples=_max_samples, residuals=("indices",), space="internal", shown_as="max_pool2d")
 def max_pool2d_indexed(
     input: Array, kernel_size: int | tuple, stride=None, padding=0, dilation=1, ceil_mode=False
 ):
@@ -133,7 +133,12 @@ def _adaptive_samples(rng):
     yield (_distinct(rng, 1, 4, 2),), {"output_size": (2, 3)}
 
 
-@op(samples=_adaptive_samples, residuals=("indices",), space="internal")
+@op(
+    samples=_adaptive_samples,
+    residuals=("indices",),
+    space="internal",
+    shown_as="adaptive_max_pool2d",
+)
 def adaptive_max_pool2d_indexed(input: Array, output_size: int | tuple):
     """Return the largest element of each of `output_size` windows and, as residual, its index."""
     _check(input)
@@ -162,7 +167,7 @@ def max_pool2d(
     dilation=1,
     ceil_mode=False,
     return_indices=False,
-):
+) -> Array | tuple[Array, Array]:
     """Return the largest element of each window of images (N, C, H, W) or (C, H, W).
 
     Of equal elements the first counts and gets the gradient; a NaN is larger than anything.
@@ -188,7 +193,9 @@ def max_pool2d(
 
 
 @composite(samples=_adaptive_samples, space="nn")
-def adaptive_max_pool2d(input, output_size: int | tuple, return_indices=False):
+def adaptive_max_pool2d(
+    input, output_size: int | tuple, return_indices=False
+) -> Array | tuple[Array, Array]:
     """Return the largest element of each of ``output_size`` windows, sized to cover the image.
 
     An entry None of `output_size` keeps that size of the input.
@@ -281,7 +288,7 @@ def _window_sum_samples(rng):
     yield (rng.normal(size=(2, 3, 3)),), {"windows": _SAMPLE_WINDOWS}
 
 
-@op(samples=_window_sum_samples, space="internal")
+@op(samples=_window_sum_samples, space="internal", shown_as="avg_pool2d")
 def window_sum(input: Array, windows: tuple):
     """Return the sum of each window."""
     return kernels.pool.window_sum(input, *windows)
@@ -368,7 +375,7 @@ def max_pool1d(
     dilation=1,
     ceil_mode=False,
     return_indices=False,
-):
+) -> Array | tuple[Array, Array]:
     """Return the largest element of each window of signals (N, C, L) or (C, L); see `max_pool2d`.
 
     Examples
@@ -422,7 +429,9 @@ def adaptive_avg_pool1d(input, output_size: int | tuple):
 
 
 @composite(samples=_adaptive_samples_1d, space="nn")
-def adaptive_max_pool1d(input, output_size: int | tuple, return_indices=False):
+def adaptive_max_pool1d(
+    input, output_size: int | tuple, return_indices=False
+) -> Array | tuple[Array, Array]:
     """Return the largest elements of `output_size` windows of signals (N, C, L) or (C, L).
 
     Examples

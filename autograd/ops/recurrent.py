@@ -138,7 +138,7 @@ def _cell_samples(gates: int, pair: bool = False):
 
 
 @composite(samples=_cell_samples(4, pair=True))
-def lstm_cell(input, hx, w_ih, w_hh, b_ih=None, b_hh=None):
+def lstm_cell(input, hx, w_ih, w_hh, b_ih=None, b_hh=None) -> tuple[Array, Array]:
     """Return the states (h, c) of an LSTM cell after one step.
 
     Parameters

@@ -9,7 +9,7 @@ import numpy as np
 from autograd.errors import ShapeError
 from autograd.op import Array, Shape, answers, composite, op
 from autograd.ops.cast import cases
-from autograd.tensor import Tensor
+from autograd.tensor import Tensor, attach
 
 
 def wrap_dim(dim: int, ndim: int) -> int:
@@ -373,14 +373,17 @@ def moveaxis(input, source: int | tuple[int, ...], destination: int | tuple[int,
     return movedim(input, source, destination)
 
 
-def _matrix_transpose(self):
+def _reversed_axes(self: Tensor) -> Tensor:
+    """The tensor with its axes reversed."""
+    return permute(self, tuple(range(self.ndim))[::-1])
+
+
+def _matrix_transpose(self: Tensor) -> Tensor:
+    """Each matrix transposed."""
     if self.ndim < 2:
         raise ShapeError(f"mT expected at least 2 axes, got shape {self.shape}")
     return transpose(self, -2, -1)
 
 
-Tensor.T = property(  # type: ignore[attr-defined,method-assign,assignment]
-    lambda self: permute(self, tuple(range(self.ndim))[::-1]),
-    doc="The tensor with its axes reversed.",
-)
-Tensor.mT = property(_matrix_transpose, doc="Each matrix transposed.")  # type: ignore[attr-defined,method-assign,assignment]
+attach("T", property(_reversed_axes))
+attach("mT", property(_matrix_transpose))

@@ -115,7 +115,7 @@ std.vjp(input=_std_input)
 def var_mean(
     input, dim: Dims = None, unbiased: builtins.bool | None = None,
     keepdim: builtins.bool = False, *, correction: float | None = None,
-):  # fmt: skip
+) -> tuple[Array, Array]:  # fmt: skip
     """Return the variance and the mean; see `var`.
 
     Examples
@@ -132,7 +132,7 @@ def var_mean(
 def std_mean(
     input, dim: Dims = None, unbiased: builtins.bool | None = None,
     keepdim: builtins.bool = False, *, correction: float | None = None,
-):  # fmt: skip
+) -> tuple[Array, Array]:  # fmt: skip
     """Return the standard deviation and the mean; see `var`.
 
     Examples

@@ -8,7 +8,7 @@ from autograd.errors import ShapeError
 from autograd.op import Array, Shape, answers, composite, op
 from autograd.ops.cast import cases
 from autograd.ops.shape import wrap_dim
-from autograd.tensor import Tensor
+from autograd.tensor import Tensor, attach
 from autograd.versions import owner
 
 
@@ -66,7 +66,7 @@ def broadcast_to(input, size: Shape):
 
 
 @composite(samples=lambda rng: [((rng.normal(size=(2, 1)), rng.normal(size=(3,))), {})])
-def broadcast_tensors(*tensors: Array):
+def broadcast_tensors(*tensors: Array) -> tuple[Array, ...]:
     """Expand all tensors to the one shape they broadcast to.
 
     Examples
@@ -126,7 +126,12 @@ def _numpy_diagonal(a, offset=0, axis1=0, axis2=1):
 _WINDOWS = {"dimension": 0, "size": 3, "step": 2}
 
 
-@op(kind="view", space="internal", samples=cases(((6, 2), _WINDOWS), ((3,), _WINDOWS)))
+@op(
+    kind="view",
+    space="internal",
+    shown_as="unfold",
+    samples=cases(((6, 2), _WINDOWS), ((3,), _WINDOWS)),
+)
 def windows(input: Array, dimension: int, size: int, step: int):
     """Return windows of `size` elements along an axis, `step` apart, each along a new last axis."""
     dimension = wrap_dim(dimension, input.ndim)
@@ -172,7 +177,7 @@ overlap_add.vjp(
 )
 
 
-def _tensor_unfold(self, dimension: int, size: int, step: int):
+def _tensor_unfold(self: Tensor, dimension: int, size: int, step: int) -> Tensor:
     """Return a view of the windows of `size` elements along an axis, `step` apart.
 
     The elements of a window lie along a new last axis.
@@ -187,4 +192,4 @@ def _tensor_unfold(self, dimension: int, size: int, step: int):
     return windows(self, dimension, size, step)
 
 
-Tensor.unfold = _tensor_unfold  # type: ignore[attr-defined,method-assign]
+attach("unfold", _tensor_unfold)
