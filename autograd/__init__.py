@@ -44,10 +44,10 @@ globals().update(
 
 # What stands on top of the engine is loaded when it is first asked for: importing stays cheap.
 _LATER = {
-    "GradcheckError": "autograd.gradcheck",
+    "GradcheckError": "autograd.gradient_check",
     "draw": "autograd.graph",
-    "gradcheck": "autograd.gradcheck",
-    "gradgradcheck": "autograd.gradcheck",
+    "gradcheck": "autograd.gradient_check",
+    "gradgradcheck": "autograd.gradient_check",
     "load": "autograd.serialize",
     "load_checkpoint": "autograd.serialize",
     "make_dot": "autograd.graph",

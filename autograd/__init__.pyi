@@ -33,8 +33,9 @@ from autograd.errors import DtypeError as DtypeError
 from autograd.errors import GraphError as GraphError
 from autograd.errors import ShapeError as ShapeError
 from autograd.function import Function as Function
-from autograd.gradcheck import GradcheckError as GradcheckError
-from autograd.gradcheck import gradgradcheck as gradgradcheck
+from autograd.gradient_check import GradcheckError as GradcheckError
+from autograd.gradient_check import gradcheck as gradcheck
+from autograd.gradient_check import gradgradcheck as gradgradcheck
 from autograd.graph import draw as draw
 from autograd.graph import make_dot as make_dot
 from autograd.hooks import RemovableHandle as RemovableHandle

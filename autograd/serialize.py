@@ -174,8 +174,9 @@ def _read(path: str | os.PathLike) -> tuple[dict[str, np.ndarray], dict[str, str
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a folder: name the file in it")
     with open(path, "rb") as file:  # a missing file keeps its own, clear error
-        start = file.read(8)
-    if start[:2] == b"PK" or start[:1] == b"\x80":
+        start = file.read(9)
+    # A sound file begins with the length of its header, which may be any bytes, and the header's {.
+    if start[8:] != b"{" and (start[:2] == b"PK" or start[:1] == b"\x80"):
         raise CheckpointError(
             f"{path} is a pickle (torch.save) file, which can run any code when loaded and is not "
             "read here: convert it with safetensors.torch.save_file where it comes from"
@@ -184,6 +185,12 @@ def _read(path: str | os.PathLike) -> tuple[dict[str, np.ndarray], dict[str, str
         with safetensors.safe_open(path, framework="numpy") as file:
             return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
     except (safetensors.SafetensorError, UnicodeDecodeError, TypeError) as error:
+        # Only now: a sound file may begin with the same bytes, they are the length of its header.
+        if start[:2] == b"PK" or start[:1] == b"\x80":
+            raise CheckpointError(
+                f"{path} is a pickle (torch.save) file, which can run any code when loaded and is "
+                "not read here: convert it with safetensors.torch.save_file where it comes from"
+            ) from None
         raise _corrupt(path, str(error)) from None
 
 

@@ -24,7 +24,7 @@ FLOORS = [
     ["autograd.ops"],
     ["autograd.hooks", "autograd.function", "autograd.creation"],
     ["autograd"],
-    ["autograd.gradcheck", "autograd.graph_reading", "autograd.serialize", "autograd.utils"],
+    ["autograd.gradient_check", "autograd.graph_reading", "autograd.serialize", "autograd.utils"],
     ["autograd.graph"],
     ["autograd.stubs", "autograd.reference"],
     ["nn", "optim"],
@@ -33,7 +33,12 @@ FLOORS = [
 ROOF = ("autograd.__main__", "models.__main__", "autograd.stubs")  # may import anything, lazily
 # `autograd.op` makes its functions with `autograd.call`, which reads records: one floor, two files.
 # `autograd/__init__.py` shows the names of what stands on top of the engine.
-SHOWN_AT_THE_TOP = ("autograd.gradcheck", "autograd.graph", "autograd.serialize", "autograd.utils")
+SHOWN_AT_THE_TOP = (
+    "autograd.gradient_check",
+    "autograd.graph",
+    "autograd.serialize",
+    "autograd.utils",
+)
 
 
 def module_name(path: Path) -> str:

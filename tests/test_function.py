@@ -8,7 +8,7 @@ import pytest
 import autograd as ag
 from autograd.errors import GraphError
 from autograd.function import Function, once_differentiable
-from autograd.gradcheck import gradcheck, gradgradcheck
+from autograd.gradient_check import gradcheck, gradgradcheck
 
 
 def leaf(*values):

@@ -10,7 +10,7 @@ import pytest
 import autograd as ag
 from autograd.errors import DtypeError
 from autograd.function import Function
-from autograd.gradcheck import GradcheckError, gradcheck, gradgradcheck
+from autograd.gradient_check import GradcheckError, gradcheck, gradgradcheck
 
 
 def leaf(*values):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import autograd as ag
 from autograd.errors import GraphError, ShapeError
-from autograd.gradcheck import gradcheck, gradgradcheck
+from autograd.gradient_check import gradcheck, gradgradcheck
 from autograd.node import Node
 from autograd.op import ELEMENTWISE, OPS, SAMPLED
 from autograd.tensor import Tensor, wrap

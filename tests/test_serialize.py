@@ -54,6 +54,17 @@ def test_a_checkpoint_comes_back_as_it_was(state, tmp_path_factory):
     assert same(serialize.load_checkpoint(path), state)
 
 
+def test_no_length_of_the_header_is_taken_for_a_pickle(tmp_path):
+    # A file begins with the header's length, a multiple of 8; a pickle begins with the byte 0x80.
+    first = set()
+    for length in range(0, 264, 8):
+        path = tmp_path / f"{length}.safetensors"
+        serialize.save_checkpoint({"x": ag.ones(1), "text": "x" * length}, path)
+        assert same(serialize.load_checkpoint(path)["text"], "x" * length)
+        first.add(path.read_bytes()[0])
+    assert 0x80 in first
+
+
 def test_colliding_places_do_not_overwrite_each_other(tmp_path):
     state = {"a/b": ag.zeros(1), "a": {"b": ag.ones(1)}}
     serialize.save_checkpoint(state, tmp_path / "c")
