@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from typing import NoReturn
 
 import numpy as np
 
@@ -44,7 +45,7 @@ def _simple(record: Op) -> Callable:
         try:
             out = forward(*arrays, **params)
         except Exception as error:
-            raise explain(record, error, arrays) from error
+            fail(record, error, arrays)
         if not wrapped:
             return out
         if type(out) is not np.ndarray:
@@ -103,7 +104,7 @@ def _general(record: Op) -> Callable:
         try:
             result = forward(*([arrays] if record.variadic else arrays), **params)
         except Exception as error:
-            raise explain(record, error, arrays) from error
+            fail(record, error, arrays)
         if outputs:
             outs, residuals = result[:outputs], result[outputs:]
         elif record.residuals:
@@ -200,8 +201,8 @@ KNOWN = (
 )
 
 
-def explain(record: Op, error: Exception, arrays) -> Exception:
-    """The same error, saying which op and layer failed, and what it was given."""
+def fail(record: Op, error: Exception, arrays) -> NoReturn:
+    """Raise `error` again, saying which op and layer failed, and what it was given."""
     given = ", ".join(
         f"{a.dtype}{list(a.shape)}" if isinstance(a, np.ndarray) else type(a).__name__
         for a in arrays
@@ -210,11 +211,11 @@ def explain(record: Op, error: Exception, arrays) -> Exception:
     message = f"{f'in {layer}: ' if layer else ''}{record.title}({given}): {error}"
     for kind in KNOWN:
         if isinstance(error, kind):
-            return kind(message)
+            raise kind(message) from error
     if isinstance(error, ValueError):  # NumPy's, most of which are about shapes and say so
-        return (ShapeError if "shape" in str(error) else ArgumentError)(message)
+        raise (ShapeError if "shape" in str(error) else ArgumentError)(message) from error
     error.add_note(message)
-    return error
+    raise error
 
 
 @method

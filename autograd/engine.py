@@ -222,16 +222,26 @@ def _deliver(leaf: Leaf, g) -> None:
     if isinstance(g, Tensor):
         tensor._grad = g if old is None else old + g
     elif old is None:
-        # Keep the array itself if nobody else can see it: three names on the way here, and the
-        # argument of getrefcount.
-        alone = type(g) is np.ndarray and g.base is None and sys.getrefcount(g) <= 4
-        tensor._grad = wrap(g if alone else np.array(g, order="C"))
+        # Keep the array itself if nobody else can see it: of the references counted, three are
+        # names on the way here and one is the argument of getrefcount.
+        kept = type(g) is np.ndarray and sys.getrefcount(g) <= 4 and _owns_memory(g)
+        tensor._grad = wrap(g if kept else np.array(g, order="C"))
     elif old.requires_grad:
         tensor._grad = old.detach() + wrap(np.asarray(g))
     else:
         np.add(old.array, g, out=old.array)
     for hook in tuple((leaf.post_hooks or {}).values()):
         hook(tensor)
+
+
+def _owns_memory(array: np.ndarray) -> bool:
+    """Whether `array` is, in C order, the whole of a buffer that nothing else refers to."""
+    base = array.base
+    if base is None:
+        return bool(array.flags.c_contiguous)
+    whole = type(base) is np.ndarray and base.base is None and base.size == array.size
+    # The array's reference, the name here, the argument.
+    return whole and bool(array.flags.c_contiguous) and sys.getrefcount(base) <= 3
 
 
 def _keep(tensor: Tensor | None, g) -> None:
