@@ -9,8 +9,12 @@ from __future__ import annotations
 __version__ = "0.1.0"
 __numbagrad__ = True  # how nn, optim and models know this package from another one called autograd
 
+import sys as _sys
+
 from autograd import cuda as cuda
+from autograd import linalg as linalg
 from autograd import ops as _ops  # noqa: F401 - fills the op table and gives Tensor its methods
+from autograd import special as special
 from autograd.creation import *  # noqa: F403 - its __all__ is the list of its public functions
 from autograd.device import device as device
 from autograd.dtypes import *  # noqa: F403
@@ -46,13 +50,16 @@ globals().update(
 _LATER = {
     "GradcheckError": "autograd.gradient_check",
     "draw": "autograd.graph",
+    "functional": "autograd.functional",
     "gradcheck": "autograd.gradient_check",
     "gradgradcheck": "autograd.gradient_check",
+    "interop": "autograd.interop",
     "load": "autograd.serialize",
     "load_checkpoint": "autograd.serialize",
     "make_dot": "autograd.graph",
     "save": "autograd.serialize",
     "save_checkpoint": "autograd.serialize",
+    "testing": "autograd.testing",
     "utils": "autograd.utils.data",
 }
 
@@ -63,10 +70,14 @@ def __getattr__(name: str):
     from importlib import import_module
 
     module = import_module(_LATER[name])
-    if name != "utils":  # importing a subpackage has set the attribute by itself
+    if not _LATER[name].startswith(f"autograd.{name}"):  # importing a module has set its name
         globals()[name] = getattr(module, name)
     return globals()[name]
 
 
 def __dir__():
     return sorted({*globals(), *_LATER})
+
+
+if "einops" in _sys.modules:  # it came first, so it will be used
+    from autograd import interop as interop

@@ -50,6 +50,8 @@ def main(argv: list[str] | None = None) -> int:
     stubs.add_argument("--check", action="store_true", help="only tell whether they are up to date")
     reference = commands.add_parser("reference", help="print the reference as Markdown")
     reference.add_argument("name", nargs="?", help="one op, or one family (default: all)")
+    reference.add_argument("--out", metavar="DIR", help="write a page for each family instead")
+    commands.add_parser("coverage", help="compare names and signatures with an installed PyTorch")
     arguments = parser.parse_args(argv)
     if arguments.command == "stubs":
         from autograd import stubs as writer
@@ -58,7 +60,11 @@ def main(argv: list[str] | None = None) -> int:
     if arguments.command == "reference":
         from autograd import reference as printer
 
-        return printer.main(arguments.name)
+        return printer.main(arguments.name, arguments.out)
+    if arguments.command == "coverage":
+        from autograd import coverage
+
+        return coverage.main()
     return info()
 
 

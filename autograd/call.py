@@ -13,7 +13,7 @@ from typing import NoReturn
 
 import numpy as np
 
-from autograd.errors import ArgumentError, DtypeError, GraphError, ShapeError
+from autograd.errors import ArgumentError, DtypeError, GraphError, LinAlgError, ShapeError
 from autograd.mode import CURRENT
 from autograd.node import Node, Output
 from autograd.op import NUMPY, Op
@@ -209,6 +209,8 @@ def fail(record: Op, error: Exception, arrays) -> NoReturn:
     )
     layer = CURRENT.get().layer
     message = f"{f'in {layer}: ' if layer else ''}{record.title}({given}): {error}"
+    if isinstance(error, np.linalg.LinAlgError):  # NumPy's, from a kernel
+        raise LinAlgError(message) from error
     for kind in KNOWN:
         if isinstance(error, kind):
             raise kind(message) from error

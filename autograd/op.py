@@ -61,7 +61,11 @@ KINDS: dict[str | None, Callable | None] = {  # how operands of each kind of op 
 }
 SAMPLED = ("unary", "unary_any", "binary", "binary_float", "compare", "reduce")  # no samples needed
 ELEMENTWISE = ("unary", "unary_any", "binary", "binary_float")  # have an in-place twin, name_
-NUMPY_SPELLING = {"axis": "dim", "axes": "dims", "keepdims": "keepdim", "a": "input", "x": "input"}
+PREFIXED = ("linalg", "special")  # modules that show their ops without the prefix of their names
+NUMPY_SPELLING = {
+    "axis": "dim", "axes": "dims", "keepdims": "keepdim", "a": "input", "x": "input",
+    "A": "input",  # PyTorch's own, for the ops that are in `linalg` and in `autograd`
+}  # fmt: skip
 
 
 class Rule(NamedTuple):
@@ -89,9 +93,11 @@ class Op:
         The same function composed of other ops, for second derivatives of a fused rule.
     residuals, outputs : sequence of str
         Names of what the forward returns beside, or instead of, one output.
-    space : {"autograd", "nn", "both", "internal"}
-        Where the function is public: `autograd`, `nn.functional`, both, or neither. Functions in
-        `autograd` whose first parameter is ``input`` are methods of Tensor too.
+    space : {"autograd", "nn", "both", "linalg", "special", "internal"}
+        Where the function is public: `autograd`, `nn.functional`, both; `autograd.linalg` or
+        `autograd.special`, there without the prefix ``linalg_`` or ``special_`` of the op's name;
+        or nowhere. Functions in `autograd` whose first parameter is ``input`` are methods of Tensor
+        too.
     inplace : bool
         Whether Tensor also gets the method ``name_`` (elementwise ops always do).
     shown_as : str, optional
@@ -106,10 +112,11 @@ class Op:
                 f"op {forward.__name__!r} needs a kind or samples: it could not be tested"
             )
         self.forward, self.name = forward, forward.__name__
-        self.title = shown_as or self.name
         self.numpy, self.kind, self.domain, self.samples = numpy, kind, domain, samples
         self.reference, self.residuals, self.outputs = reference, tuple(residuals), tuple(outputs)
         self.space, self.inplace, self.composite = space, inplace, composite
+        place = f"{space}." if space in PREFIXED else ""
+        self.title = shown_as or place + self.public_name
         self.prepare = KINDS[kind]
         self.rules: dict[str, Rule] = {}
         self.plans: dict[Any, Any] = {}  # which inputs want gradients -> Plan
@@ -132,6 +139,11 @@ class Op:
         self.leading = self.positional[: len(self.inputs)] == self.inputs
         several = self.variadic or self.residuals or self.outputs or self.kind == "view"
         self.simple = optional and self.leading and not several
+
+    @property
+    def public_name(self) -> str:
+        """What the op is called where it is public: `inv`, in `autograd.linalg`."""
+        return self.name.removeprefix(f"{self.space}_") if self.space in PREFIXED else self.name
 
     @property
     def method(self) -> bool:
@@ -299,6 +311,11 @@ def register(record: Op, function: Callable) -> Callable:
     if record.numpy is not None:
         NUMPY[record.numpy] = function
     return function
+
+
+def functions_of(space: str) -> dict[str, Callable]:
+    """The functions that are public in `space`, by their names there."""
+    return {r.public_name: r.function for r in OPS.values() if r.space == space}
 
 
 def answers(numpy_function: Callable) -> Callable:

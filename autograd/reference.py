@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+from autograd import conventions
 from autograd.op import OPS, Op
 
 
@@ -31,8 +33,26 @@ def entry(record: Op) -> str:
         _parameter(p) for p in inspect.signature(record.forward).parameters.values()
     )
     return "\n".join(
-        [f"### `{record.name}({signature})`", "", *_facts(record), "", _text(record), ""]
+        [
+            f"### `{record.name}({signature})`",
+            "",
+            *_facts(record),
+            *_derivative(record),
+            "",
+            _text(record),
+            "",
+        ]
     )
+
+
+def _derivative(record: Op) -> Iterator[str]:
+    """The rules as they are written, and what they say where there is no derivative."""
+    rules = conventions.formulas(record)
+    if rules:
+        yield from ("", "```python", *rules, "```")
+    kinks = list(conventions.kinks(record))
+    if kinks:
+        yield from ("", *kinks)
 
 
 def _parameter(parameter: inspect.Parameter) -> str:
@@ -51,8 +71,10 @@ def _facts(record: Op) -> Iterator[str]:
         "autograd": ["autograd"],
         "nn": ["nn.functional"],
         "both": ["autograd", "nn.functional"],
+        "linalg": ["autograd.linalg"],
+        "special": ["autograd.special"],
     }
-    names = [f"`{place}.{record.name}`" for place in places[record.space]]
+    names = [f"`{place}.{record.public_name}`" for place in places[record.space]]
     if record.method:
         names.append(f"`Tensor.{record.name}`")
     if record.numpy is not None:
@@ -79,9 +101,26 @@ def page(family: str) -> str:
     return f"# {family}\n\n" + "\n".join(entry(record) for record in records)
 
 
-def main(name: str | None) -> int:
-    """Print one op's entry, one family's page, or all pages."""
-    if name in OPS:
+def write(directory: str | Path) -> list[Path]:
+    """Write one page a family, and an index of all names; returns the files."""
+    directory = Path(directory)
+    directory.mkdir(parents=True, exist_ok=True)
+    index, written = ["# Operations", ""], []
+    for family, records in sorted(families().items()):
+        written.append(directory / f"{family}.md")
+        written[-1].write_text(page(family))
+        names = ", ".join(f"`{record.name}`" for record in records)
+        index.append(f"- [{family}]({family}.md): {names}")
+    written.append(directory / "README.md")  # index.md is the family of indexing
+    written[-1].write_text("\n".join(index) + "\n")
+    return written
+
+
+def main(name: str | None, out: str | None = None) -> int:
+    """Print one op's entry, one family's page, or all pages; or write all into a directory."""
+    if out is not None:
+        print(f"{len(write(out))} pages written to {out}")
+    elif name in OPS:
         print(entry(OPS[name]))
     elif name is not None:
         try:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from autograd import dtypes
-from autograd.op import OPS, Op
+from autograd.op import OPS, Op, functions_of
 from autograd.ops import COMPARISONS, OPERATORS, UNARY
 from autograd.tensor import Tensor
 
@@ -82,6 +82,8 @@ def stubs() -> dict[str, str]:
     """The text of each stub file, by path relative to the project."""
     return {
         "autograd/__init__.pyi": _package(),
+        "autograd/linalg.pyi": _space("linalg"),
+        "autograd/special.pyi": _space("special"),
         "autograd/tensor.pyi": _tensor(),
         "nn/functional.pyi": _functional(),
     }
@@ -116,7 +118,11 @@ def _package() -> str:
     """`autograd`: what its source names, and the functions of the table."""
     import autograd
 
-    imports = {"autograd": ["cuda", "utils"], "autograd.op": ["OPS"], "autograd.tensor": ["Tensor"]}
+    imports = {
+        "autograd": ["cuda", "functional", "interop", "linalg", "special", "testing", "utils"],
+        "autograd.op": ["OPS"],
+        "autograd.tensor": ["Tensor"],
+    }
     types, functions = [], []
     for name in dir(autograd):  # some of these are loaded when first asked for
         value = getattr(autograd, name)
@@ -136,6 +142,18 @@ def _package() -> str:
         for name in names
     ]
     return _file(*shown, ALIASES, "__version__: str", *types, *functions)
+
+
+def _space(space: str) -> str:
+    """`autograd.linalg` or `autograd.special`: the functions of the table, and its own classes."""
+    module = vars(importlib.import_module(f"autograd.{space}"))
+    classes = [
+        f"from {value.__module__} import {name} as {name}"
+        for name, value in sorted(module.items())
+        if inspect.isclass(value)
+    ]
+    functions = [_function(name, value) for name, value in sorted(functions_of(space).items())]
+    return _file("from autograd.tensor import Tensor", *classes, ALIASES, *functions)
 
 
 def _functional() -> str:

@@ -158,6 +158,28 @@ class Conv2d(_Direct):
         )
 
 
+class Conv3d(_Direct):
+    """Convolution over volumes, (N, in_channels, D, H, W).
+
+    Sizes are numbers or one for each axis; see `Conv2d`.
+
+    Examples
+    --------
+    >>> import autograd as ag, nn
+    >>> nn.Conv3d(3, 8, kernel_size=3, stride=2)(ag.ones(2, 3, 5, 9, 9)).shape
+    (2, 8, 2, 4, 4)
+    """
+
+    dims = 3
+
+    def forward(self, input):
+        """Return the convolution of `input`."""
+        input, padding = self._padded(input)
+        return F.conv3d(
+            input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups
+        )
+
+
 class _Transposed(_Conv):
     def __init__(self, in_channels: int, out_channels: int, kernel_size, stride=1, padding=0,
                  output_padding=0, groups: int = 1, bias: bool = True, dilation=1,
@@ -231,6 +253,27 @@ class ConvTranspose2d(_Transposed):
         """Return the transposed convolution of `input`."""
         extra = self._output_padding(input, output_size)
         return F.conv_transpose2d(
+            input, self.weight, self.bias, self.stride, self.padding, extra, self.groups,
+            self.dilation,
+        )  # fmt: skip
+
+
+class ConvTranspose3d(_Transposed):
+    """The transpose of `Conv3d`; see `ConvTranspose2d`.
+
+    Examples
+    --------
+    >>> import autograd as ag, nn
+    >>> nn.ConvTranspose3d(8, 3, kernel_size=3, stride=2)(ag.ones(2, 8, 2, 4, 4)).shape
+    (2, 3, 5, 9, 9)
+    """
+
+    dims = 3
+
+    def forward(self, input, output_size: Sequence[int] | None = None):
+        """Return the transposed convolution of `input`."""
+        extra = self._output_padding(input, output_size)
+        return F.conv_transpose3d(
             input, self.weight, self.bias, self.stride, self.padding, extra, self.groups,
             self.dilation,
         )  # fmt: skip

@@ -64,6 +64,21 @@ class Dropout2d(_Dropout):
         return F.dropout2d(input, self.p, self.training, self.inplace)
 
 
+class Dropout3d(_Dropout):
+    """Set each channel of (N, C, D, H, W) or (C, D, H, W) to zero with probability `p`.
+
+    Examples
+    --------
+    >>> import autograd as ag, nn
+    >>> nn.Dropout3d(0.2)(ag.ones(2, 3, 2, 4, 4)).shape
+    (2, 3, 2, 4, 4)
+    """
+
+    def forward(self, input):
+        """Return `input` with channels dropped."""
+        return F.dropout3d(input, self.p, self.training, self.inplace)
+
+
 class AlphaDropout(_Dropout):
     """Dropout that keeps mean 0 and variance 1, for networks with SELU (Klambauer et al. 2017).
 
@@ -77,3 +92,18 @@ class AlphaDropout(_Dropout):
     def forward(self, input):
         """Return `input` with values dropped."""
         return F.alpha_dropout(input, self.p, self.training, self.inplace)
+
+
+class FeatureAlphaDropout(_Dropout):
+    """`AlphaDropout` for whole channels of (N, C, ...).
+
+    Examples
+    --------
+    >>> import autograd as ag, nn
+    >>> nn.FeatureAlphaDropout(0.1)(ag.ones(2, 3, 4)).shape
+    (2, 3, 4)
+    """
+
+    def forward(self, input):
+        """Return `input` with channels dropped."""
+        return F.feature_alpha_dropout(input, self.p, self.training, self.inplace)

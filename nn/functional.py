@@ -18,3 +18,5 @@ from autograd.op import OPS as _OPS
 globals().update(
     (name, record.function) for name, record in _OPS.items() if record.space in ("nn", "both")
 )
+# The table has the method `unfold` of a tensor under that name, which is another function.
+unfold = _OPS["im2col"].function

@@ -19,6 +19,10 @@ class Hooks:
         self.after: OrderedDict = OrderedDict()  # forward hooks: (hook, with_kwargs)
         self.backward_before: OrderedDict = OrderedDict()
         self.backward: OrderedDict = OrderedDict()
+        self.state_before: OrderedDict = OrderedDict()  # around state_dict
+        self.state_after: OrderedDict = OrderedDict()
+        self.load_before: OrderedDict = OrderedDict()  # around load_state_dict
+        self.load_after: OrderedDict = OrderedDict()
 
     def run(self, module, args: tuple, kwargs: dict):
         """Call `module.forward` with all hooks around it."""
@@ -43,6 +47,11 @@ def add(table: OrderedDict, hook, prepend: bool) -> RemovableHandle:
     if prepend:
         table.move_to_end(handle.id, last=False)
     return handle
+
+
+def registered(module, table: str) -> tuple:
+    """The hooks in one table of a module that may have none."""
+    return () if module._hooks is None else tuple(getattr(module._hooks, table).values())
 
 
 def _call_before(hook: Callable, with_kwargs: bool, module, args: tuple, kwargs: dict):

@@ -193,6 +193,55 @@ class Module(Tree):
         """
         return state.load(self, state_dict, strict, assign)
 
+    def get_extra_state(self) -> Any:
+        """Return what the state dict is to hold beside tensors; a subclass may define it.
+
+        It is saved under the key ``_extra_state`` and given back to `set_extra_state`.
+        """
+        raise RuntimeError(f"{type(self).__name__} does not define get_extra_state()")
+
+    def set_extra_state(self, state: Any) -> None:
+        """Take back what `get_extra_state` returned; to be defined together with it."""
+        raise RuntimeError(f"{type(self).__name__} does not define set_extra_state()")
+
+    def _has_extra_state(self, which: str) -> bool:
+        name = f"{which}_extra_state"
+        return getattr(type(self), name) is not getattr(Module, name)
+
+    def register_state_dict_pre_hook(self, hook: Callable) -> RemovableHandle:
+        """Call ``hook(module, prefix, keep_vars)`` before the module's state is collected."""
+        return hooks.add(self._hook_tables().state_before, hook, False)
+
+    def register_state_dict_post_hook(self, hook: Callable) -> RemovableHandle:
+        """Call ``hook(module, state_dict, prefix, local_metadata)`` after; it may change the dict.
+
+        Examples
+        --------
+        >>> import nn
+        >>> layer = nn.Linear(2, 2)
+        >>> handle = layer.register_state_dict_post_hook(
+        ...     lambda module, state, prefix, metadata: state.__delitem__(prefix + "bias")
+        ... )
+        >>> list(layer.state_dict())
+        ['weight']
+        """
+        return hooks.add(self._hook_tables().state_after, hook, False)
+
+    def register_load_state_dict_pre_hook(self, hook: Callable) -> RemovableHandle:
+        """Call a hook before loading; it may change the state dict, of which it sees a copy.
+
+        It is called ``hook(module, state_dict, prefix, local_metadata, strict, missing_keys,
+        unexpected_keys, error_msgs)``.
+        """
+        return hooks.add(self._hook_tables().load_before, hook, False)
+
+    def register_load_state_dict_post_hook(self, hook: Callable) -> RemovableHandle:
+        """Call ``hook(module, incompatible_keys)`` after loading; it may take names off the lists.
+
+        With such a hook, names that do not fit are complained about only after loading.
+        """
+        return hooks.add(self._hook_tables().load_after, hook, False)
+
     # -- hooks -----------------------------------------------------------------------------------
 
     def register_forward_pre_hook(

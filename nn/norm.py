@@ -126,18 +126,20 @@ class BatchNorm2d(_BatchNorm):
     ranks = (4,)
 
 
-class InstanceNorm2d(_ChannelNorm):
-    """Normalise each channel of each image of (N, C, H, W) or (C, H, W) (Ulyanov et al. 2016).
+class BatchNorm3d(_BatchNorm):
+    """Normalise each channel of (N, C, D, H, W) over the batch; see `BatchNorm1d`.
 
     Examples
     --------
     >>> import autograd as ag, nn
-    >>> nn.InstanceNorm2d(3)(ag.ones(2, 3, 4, 4)).abs().max().item()
+    >>> nn.BatchNorm3d(3)(ag.ones(2, 3, 2, 4, 4)).abs().max().item()
     0.0
     """
 
-    ranks = (3, 4)
+    ranks = (5,)
 
+
+class _InstanceNorm(_ChannelNorm):
     def __init__(self, num_features: int, eps: float = 1e-5, momentum: float = 0.1,
                  affine: bool = False, track_running_stats: bool = False,
                  device=None, dtype=None, *, bias: bool = True):  # fmt: skip
@@ -147,11 +149,13 @@ class InstanceNorm2d(_ChannelNorm):
     def forward(self, input):
         """Return the normalised input."""
         self._check(input)
-        if input.shape[-3] != self.num_features:
+        single = input.ndim == self.ranks[0]
+        if input.shape[0 if single else 1] != self.num_features:
             raise ShapeError(
-                f"InstanceNorm2d expected {self.num_features} channels, got shape {input.shape}"
+                f"{type(self).__name__} expected {self.num_features} channels, got shape "
+                f"{input.shape}"
             )
-        if input.ndim == 3:
+        if single:
             return self._normalise(input.unsqueeze(0)).squeeze(0)
         return self._normalise(input)
 
@@ -166,6 +170,45 @@ class InstanceNorm2d(_ChannelNorm):
             0.0 if self.momentum is None else self.momentum,
             self.eps,
         )
+
+
+class InstanceNorm1d(_InstanceNorm):
+    """Normalise each channel of each signal of (N, C, L) or (C, L); see `InstanceNorm2d`.
+
+    Examples
+    --------
+    >>> import autograd as ag, nn
+    >>> nn.InstanceNorm1d(3)(ag.ones(2, 3, 4)).abs().max().item()
+    0.0
+    """
+
+    ranks = (2, 3)
+
+
+class InstanceNorm2d(_InstanceNorm):
+    """Normalise each channel of each image of (N, C, H, W) or (C, H, W) (Ulyanov et al. 2016).
+
+    Examples
+    --------
+    >>> import autograd as ag, nn
+    >>> nn.InstanceNorm2d(3)(ag.ones(2, 3, 4, 4)).abs().max().item()
+    0.0
+    """
+
+    ranks = (3, 4)
+
+
+class InstanceNorm3d(_InstanceNorm):
+    """Normalise each channel of each volume (N, C, D, H, W) or (C, D, H, W); see `InstanceNorm2d`.
+
+    Examples
+    --------
+    >>> import autograd as ag, nn
+    >>> nn.InstanceNorm3d(3)(ag.ones(2, 3, 4, 4, 4)).abs().max().item()
+    0.0
+    """
+
+    ranks = (4, 5)
 
 
 class LayerNorm(Module):

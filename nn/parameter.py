@@ -58,6 +58,93 @@ class Buffer(Tensor):
         self.persistent = persistent
 
 
+class _Uninitialized(Tensor):
+    """A tensor whose shape is not known yet: that of a lazy module's parameter or buffer."""
+
+    becomes: type
+
+    @property
+    def shape(self):  # type: ignore[override]
+        """Not known yet."""
+        raise RuntimeError(
+            f"this {type(self).__name__} has no shape yet: call the lazy module it belongs to once "
+            "on an input, or load a state dict into it"
+        )
+
+    def materialize(self, shape, device=None, dtype=None) -> None:
+        """Get memory of a shape, with values yet to be set, and become an ordinary tensor."""
+        check_device(device)
+        self.array = np.empty(tuple(shape), self.array.dtype if dtype is None else dtype)
+        self.__class__ = self.becomes  # type: ignore[assignment]
+
+    def detach(self):
+        """Return self: there is nothing to cut off yet."""
+        return self
+
+    def __deepcopy__(self, memo):
+        make, parts = self.__reduce__()
+        twin = memo[id(self)] = make(*parts)
+        return twin
+
+    def __reduce__(self) -> tuple[Any, tuple]:
+        return type(self), (self.requires_grad, None, str(self.array.dtype))
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
+
+
+class UninitializedParameter(_Uninitialized, Parameter):
+    """A parameter whose shape a lazy module finds out when it is first called.
+
+    Examples
+    --------
+    >>> import nn
+    >>> weight = nn.UninitializedParameter()
+    >>> weight.materialize((2, 3)); weight.shape
+    (2, 3)
+    """
+
+    becomes = Parameter
+
+    def __init__(self, requires_grad: bool = True, device=None, dtype=None):
+        check_device(device)
+        super().__init__(_nothing(dtype), requires_grad)
+
+
+class UninitializedBuffer(_Uninitialized):
+    """A buffer whose shape a lazy module finds out when it is first called.
+
+    Examples
+    --------
+    >>> import nn
+    >>> mean = nn.UninitializedBuffer()
+    >>> mean.materialize((3,)); mean.shape
+    (3,)
+    """
+
+    becomes = Buffer
+
+    def __init__(self, requires_grad: bool = False, device=None, dtype=None):
+        check_device(device)
+        super().__init__(_nothing(dtype), requires_grad=requires_grad)
+
+
+def _nothing(dtype) -> np.ndarray:
+    return np.empty(0, get_default_dtype() if dtype is None else dtype)
+
+
+def is_lazy(tensor) -> bool:
+    """Whether a tensor waits for its shape.
+
+    Examples
+    --------
+    >>> import nn
+    >>> nn.parameter.is_lazy(nn.UninitializedParameter())
+    True
+    """
+    return isinstance(tensor, _Uninitialized)
+
+
 def empty(*shape: int, device=None, dtype=None) -> Parameter:
     """Make a parameter whose values are yet to be set, of the default dtype unless told."""
     check_device(device)

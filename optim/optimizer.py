@@ -79,6 +79,7 @@ class Optimizer:
     """
 
     like_param: tuple[str, ...] = ()  # names of the state that has its parameter's shape
+    single: tuple[str, ...] = ("step",)  # names of the state that is one number, a float32 tensor
 
     def __init_subclass__(cls, **keywords) -> None:
         super().__init_subclass__(**keywords)

@@ -15,6 +15,16 @@ from autograd.tensor import Tensor, wrap
 CHOICES = ("foreach", "fused", "capturable", "differentiable")
 
 
+def number(value: float | Tensor = 0.0) -> Tensor:
+    """A 0-d float32 tensor, the form in which PyTorch keeps counts and the like."""
+    return wrap(np.array(float(value), float32))
+
+
+def like(param: Tensor, value: float = 0.0) -> Tensor:
+    """A tensor of the shape and dtype of `param`, filled with `value`."""
+    return wrap(np.full_like(param.array, value))
+
+
 def collect(optimizer) -> dict[str, Any]:
     """Return {"state": {number: dict}, "param_groups": [options and numbers]}."""
     numbers: dict[int, int] = {}
@@ -81,9 +91,11 @@ def _options(optimizer, group: dict[str, Any], saved: dict[str, Any]) -> dict[st
 
 def _adapted(optimizer, key, name: str, value, param: Tensor):
     """A saved value in the form in which `param` keeps it: a copy, and in its dtype."""
+    if isinstance(value, list):
+        return [_adapted(optimizer, key, name, item, param) for item in value]
     value = _own(value)
-    if name == "step":  # a count, as PyTorch's a 0-d tensor, but not in the parameter's dtype
-        return value if isinstance(value, Tensor) else wrap(np.array(value, float32))
+    if name in optimizer.single:  # as PyTorch's a 0-d tensor, but not in the parameter's dtype
+        return number(value)
     if not isinstance(value, Tensor):
         return value
     if name in optimizer.like_param and value.shape != param.shape:

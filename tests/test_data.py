@@ -224,9 +224,9 @@ def test_collate_nested():
     batch = default_collate([sample, sample, sample])
     assert batch["image"].shape == (3, 2, 2)
     names, point = batch["meta"]
-    assert names == ["name"] * 3 and isinstance(point, Point)
+    assert names == ("name",) * 3 and isinstance(point, Point)
     assert point.x.tolist() == [1, 1, 1] and point.y[0].tolist() == [2.0] * 3
-    assert point.y[1] == [b"x"] * 3
+    assert point.y[1] == (b"x",) * 3
 
 
 def test_collate_keeps_types_of_mappings():
@@ -386,12 +386,15 @@ def test_what_means_nothing_without_workers_is_accepted():
 
 
 @pytest.mark.parametrize(("options", "error", "message"), [
-    ({"num_workers": 2}, NotImplementedError, "num_workers=2: .* in this process is faster"),
     ({"num_workers": -1}, ValueError, "num_workers"),
-    ({"timeout": 3}, ValueError, "timeout=3 needs worker processes"),
+    ({"timeout": 3}, ValueError, "timeout=3 is for worker processes"),
     ({"prefetch_factor": 2}, ValueError, "prefetch_factor"),
     ({"persistent_workers": True}, ValueError, "persistent_workers"),
     ({"multiprocessing_context": "fork"}, ValueError, "multiprocessing_context"),
+    ({"num_workers": 1, "multiprocessing_context": "spoon"}, ValueError, "expected one of"),
+    ({"num_workers": 1, "multiprocessing_context": 3}, TypeError, "multiprocessing_context"),
+    ({"num_workers": 1, "prefetch_factor": 0}, ValueError, "prefetch_factor"),
+    ({"num_workers": 1, "timeout": -1}, ValueError, "timeout"),
     ({"batch_size": 0}, ValueError, "batch_size expected an integer > 0, got 0"),
     ({"batch_size": 2.0}, ValueError, "batch_size"),
     ({"sampler": [0], "shuffle": True}, ValueError, "both set an order"),
@@ -421,3 +424,38 @@ def test_a_loader_does_not_change():
 def test_index_out_of_range():
     with pytest.raises(IndexError):
         list(DataLoader(TensorDataset(ag.arange(3)), sampler=[3]))
+
+
+def test_stacked():
+    rows = TensorDataset(ag.arange(3), ag.arange(3) * 2)
+    stacked = data.StackDataset(data.Subset(rows, [2, 1]), "ab")
+    assert [[part.item() for part in row] + [letter] for row, letter in stacked] == [
+        [2, 4, "a"], [1, 2, "b"]
+    ]  # fmt: skip
+    with pytest.raises(ValueError, match="either in order"):
+        data.StackDataset("ab", other="cd")
+    with pytest.raises(ValueError, match="either in order"):
+        data.StackDataset()
+    with pytest.raises(ag.ShapeError, match=r"same length, got \[2, 3\]"):
+        data.StackDataset("ab", "abc")
+
+
+def test_distributed_orders_change_with_the_epoch_and_are_shared():
+    replicas = [data.DistributedSampler(range(10), 2, rank) for rank in (0, 1)]
+    orders = []
+    for epoch in (0, 1, 0):
+        for replica in replicas:
+            replica.set_epoch(epoch)
+        orders.append([list(replica) for replica in replicas])
+        assert sorted(i for order in orders[-1] for i in order) == list(range(10))
+    assert orders[0] == orders[2] != orders[1]
+    assert list(data.DistributedSampler("", 2, 0)) == []
+
+
+@pytest.mark.parametrize(("options", "message"), [
+    ({}, "no process groups"), ({"num_replicas": 2, "rank": 2}, "rank expected a number from 0 to"),
+    ({"num_replicas": 0, "rank": 0}, "num_replicas"),
+])  # fmt: skip
+def test_refused_distributed(options, message):
+    with pytest.raises(ValueError, match=message):
+        data.DistributedSampler(range(3), **options)

@@ -24,6 +24,23 @@ class Recurrent(nn.Module):
         return self.out(F.gelu(self.norm(hidden[:, -1] * 0.5 + 1)))
 
 
+class Attentive(nn.Module):
+    def __init__(self):
+        super().__init__()
+        layer = nn.TransformerEncoderLayer(6, 2, 8, batch_first=True)
+        self.embedding = nn.Embedding(11, 6)
+        self.encoder = nn.TransformerEncoder(layer, 2)
+        self.gru = nn.GRU(6, 5)
+        self.rnn = nn.RNN(5, 3)
+
+    def forward(self, tokens):
+        mask = nn.Transformer.generate_square_subsequent_mask(tokens.shape[1])
+        hidden = self.encoder(self.embedding(tokens), mask, tokens == 0)
+        lengths = [hidden.shape[1] - 1] * hidden.shape[0]
+        packed = nn.utils.rnn.pack_padded_sequence(hidden, lengths, batch_first=True)
+        return self.rnn(self.gru(packed)[0])[1][0]
+
+
 class Convolutional(nn.Module):
     def __init__(self):
         super().__init__()
@@ -49,6 +66,7 @@ CASES = {
         lambda rng: ag.tensor(rng.normal(size=(4, 1, 8, 8)), dtype=ag.float32),
         3,
     ),
+    "attentive": (Attentive, lambda rng: ag.tensor(rng.integers(1, 11, (4, 7))), 3),
     "recurrent": (Recurrent, lambda rng: ag.tensor(rng.integers(0, 11, (4, 7))), 3),
 }
 OPTIMISERS = {

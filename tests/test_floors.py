@@ -23,20 +23,27 @@ FLOORS = [
     ["autograd.random"],
     ["autograd.ops"],
     ["autograd.hooks", "autograd.function", "autograd.creation"],
-    ["autograd"],
-    ["autograd.gradient_check", "autograd.graph_reading", "autograd.serialize", "autograd.utils"],
-    ["autograd.graph"],
-    ["autograd.stubs", "autograd.reference"],
+    ["autograd", "autograd.linalg", "autograd.special"],
+    [
+        "autograd.functional", "autograd.gradient_check", "autograd.graph_reading",
+        "autograd.serialize", "autograd.utils",
+    ],
+    ["autograd.graph", "autograd.interop", "autograd.testing"],
+    ["autograd.conventions", "autograd.reference", "autograd.stubs"],
     ["nn", "optim"],
     ["models"],
 ]  # fmt: skip
-ROOF = ("autograd.__main__", "models.__main__", "autograd.stubs")  # may import anything, lazily
+# The roof may import anything, lazily.
+ROOF = ("autograd.__main__", "models.__main__", "autograd.coverage", "autograd.stubs")
 # `autograd.op` makes its functions with `autograd.call`, which reads records: one floor, two files.
 # `autograd/__init__.py` shows the names of what stands on top of the engine.
 SHOWN_AT_THE_TOP = (
+    "autograd.functional",
     "autograd.gradient_check",
     "autograd.graph",
+    "autograd.interop",
     "autograd.serialize",
+    "autograd.testing",
     "autograd.utils",
 )
 

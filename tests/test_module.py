@@ -12,6 +12,7 @@ import pytest
 
 import autograd as ag
 import nn
+from autograd.mode import CURRENT
 
 
 class Net(nn.Module):
@@ -401,7 +402,7 @@ def test_an_op_error_names_the_layer():
     net.features[3] = nn.Conv2d(5, 8, 3)
     with pytest.raises(RuntimeError, match=r"^in Net\.features\.3 \(Conv2d\): conv2d\("):
         net(ag.ones(1, 1, 8, 8))
-    assert ag.mode.CURRENT.get().layer is None
+    assert CURRENT.get().layer is None
 
 
 def test_other_errors_get_one_note_from_the_innermost_module():
@@ -462,7 +463,7 @@ def test_calls_restore_the_state_but_keep_what_forward_switched():
 
     with ag.enable_grad():
         Switch()(1)
-        assert not ag.is_grad_enabled() and ag.mode.CURRENT.get().layer is None
+        assert not ag.is_grad_enabled() and CURRENT.get().layer is None
     assert ag.is_grad_enabled()
     with ag.no_grad():
         assert not nn.ReLU()(ag.ones(1, requires_grad=True)).requires_grad

@@ -179,6 +179,8 @@ def test_numpy_agrees(name, data):
 @given(data=st.data())
 def test_float32_stays_float32(name, data):
     record = RECORDS[name]
+    if name == "float_power":  # whose purpose is float64
+        return
     for case in data.draw(draws.cases(record)):
         if any("dtype" in key for key in case.keywords):
             continue

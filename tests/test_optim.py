@@ -3,18 +3,23 @@
 import copy
 import pickle
 import warnings
+from functools import partial
 
 import numpy as np
 import pytest
 
 import autograd as ag
+import nn
 import optim
 from autograd import kernels
 from autograd.errors import GraphError
 from optim import lr_scheduler
 from optim.lr_scheduler import ReduceLROnPlateau, StepLR
 
-OPTIMIZERS = [optim.SGD, optim.Adam, optim.AdamW]
+OPTIMIZERS = [
+    optim.SGD, optim.Adam, optim.AdamW, partial(optim.Adadelta, eps=0.01), optim.Adafactor,
+    optim.Adagrad, optim.Adamax, optim.ASGD, optim.NAdam, optim.RAdam, optim.RMSprop, optim.Rprop,
+]  # fmt: skip
 
 
 def parameter(*shape, value=1.0, dtype=None):
@@ -41,7 +46,7 @@ def test_descends_and_keeps_the_dtype(make, dtype):
     assert (np.abs(x.array) < 1).all() and abs(y.item()) < 2
     assert x.dtype == y.dtype == dtype
     for state in optimizer.state.values():
-        assert all(value.dtype == dtype for name, value in state.items() if name != "step")
+        assert all(v.dtype == dtype for name, v in state.items() if name not in optimizer.single)
 
 
 @pytest.mark.parametrize("make", OPTIMIZERS)
@@ -60,7 +65,8 @@ def test_blocks_do_not_change_the_result(make, monkeypatch):
         x = ag.tensor(np.linspace(-1, 1, 24).reshape(4, 6), requires_grad=True)
         y = ag.tensor(x.array, requires_grad=True)
         y.data = np.asfortranarray(x.array)  # not contiguous: updated in one piece
-        optimizer = make([x, y], lr=0.1, weight_decay=0.1, maximize=True)
+        options = {} if make is optim.Rprop else {"weight_decay": 0.1}
+        optimizer = make([x, y], lr=0.1, maximize=True, **options)
         for _ in range(3):
             square_step(optimizer, x, y)
         np.testing.assert_array_equal(x.array, y.array)
@@ -77,9 +83,10 @@ def test_parameters_without_gradient_are_left_alone():
     assert list(optimizer.state) == [x]
 
 
-def test_empty_parameter():
+@pytest.mark.parametrize("make", [*OPTIMIZERS, optim.Muon])
+def test_empty_parameter(make):
     x = parameter(0, 3)
-    optimizer = optim.Adam([x])
+    optimizer = make([x])
     x.sum().backward()
     optimizer.step()
     assert x.shape == (0, 3)
@@ -312,7 +319,8 @@ def test_base_class_alone_does_nothing():
 
 
 @pytest.mark.parametrize("make", [
-    lambda p: optim.SGD(p, momentum=0.9), lambda p: optim.Adam(p, amsgrad=True), optim.AdamW,
+    lambda p: optim.SGD(p, momentum=0.9), lambda p: optim.Adam(p, amsgrad=True), *OPTIMIZERS[2:],
+    lambda p: optim.RMSprop(p, momentum=0.5, centered=True), optim.Muon,
 ])  # fmt: skip
 def test_state_round_trip(make):
     x, y = parameter(2, 2), parameter(2, 2)
@@ -611,3 +619,99 @@ def test_early_stopping_state_round_trip():
 def test_refused_early_stopping(options):
     with pytest.raises(ValueError, match=f"{next(iter(options))} expected"):
         optim.EarlyStopping(**options)
+
+
+# -- the other optimisers, and averages ------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("make", "options", "message"), [
+    (optim.Adagrad, {"lr_decay": -1}, "lr_decay"), (optim.Adagrad, {"fused": True}, "fused=True"),
+    (optim.RMSprop, {"alpha": -1}, "alpha"), (optim.Adadelta, {"rho": 1.5}, "rho"),
+    (optim.RMSprop, {"capturable": True}, "capturable=True"), (optim.Adamax, {"eps": -1}, "eps"),
+    (optim.NAdam, {"momentum_decay": -1}, "momentum_decay"), (optim.RAdam, {"betas": (1, 0)}, "b"),
+    (optim.RAdam, {"differentiable": True}, "differentiable=True"), (optim.ASGD, {"lr": -1}, "lr"),
+    (optim.Rprop, {"etas": (0.5, 0.9)}, "etas"), (optim.Rprop, {"step_sizes": 3}, "step_sizes"),
+    (optim.Adafactor, {"d": 0.5}, "d expected"), (optim.Adafactor, {"eps": (0, -1)}, r"eps\[1\]"),
+    (optim.Adafactor, {"beta2_decay": 0.1}, "beta2_decay"), (optim.Muon, {"ns_steps": 100}, "ns_"),
+    (optim.Muon, {"adjust_lr_fn": "other"}, "adjust_lr_fn"),
+    (optim.Muon, {"ns_coefficients": (1, 2)}, "ns_coefficients"),
+    (optim.LBFGS, {"line_search_fn": "wolfe"}, "line_search_fn"),
+])  # fmt: skip
+def test_refused_options_of_the_others(make, options, message):
+    with pytest.raises(ValueError, match=message):
+        make([parameter(2, 2)], **options)
+
+
+def test_muon_wants_matrices_and_lbfgs_one_group_and_a_closure():
+    with pytest.raises(ValueError, match=r"params\[0\] has shape \(3,\)"):
+        optim.Muon([parameter(3)])
+    with pytest.raises(ValueError, match="one group"):
+        optim.LBFGS([{"params": [parameter(1)]}, {"params": [parameter(1)]}])
+    with pytest.raises(TypeError, match="needs a closure"):
+        optim.LBFGS([parameter(1)]).step()
+
+
+def test_adagrad_begins_groups_that_come_later():
+    x, y = parameter(1), parameter(1)
+    optimizer = optim.Adagrad([x], lr=0.5, initial_accumulator_value=1.0)
+    optimizer.add_param_group({"params": [y]})
+    square_step(optimizer, x, y)
+    assert x.tolist() == y.tolist()
+
+
+def test_decay_leaves_out_biases_and_norms():
+    model = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3), nn.Linear(3, 1, bias=False))
+    model[2].weight.requires_grad_(False)
+    decaying, others = optim.decay_groups(model, 0.1)
+    assert [name for name, _ in decaying["params"]] == ["0.weight"]
+    assert [name for name, _ in others["params"]] == ["0.bias", "1.weight", "1.bias"]
+    assert (decaying["weight_decay"], others["weight_decay"]) == (0.1, 0.0)
+    assert len(optim.decay_groups(nn.Linear(1, 1, bias=False), 0.1)) == 1
+
+
+def test_averaged_models():
+    model = nn.Linear(2, 1)
+    averaged = optim.swa_utils.AveragedModel(model)
+    averaged.update_parameters(model)
+    x = ag.ones(3, 2)
+    assert averaged(x).tolist() == model(x).tolist()
+    again = optim.swa_utils.AveragedModel(nn.Linear(2, 1))
+    again.load_state_dict(averaged.state_dict())
+    assert int(again.n_averaged) == 1 and again(x).tolist() == model(x).tolist()
+    with pytest.raises(ValueError, match="leave one out"):
+        optim.swa_utils.AveragedModel(model, avg_fn=print, multi_avg_fn=print)
+    for make in (optim.swa_utils.get_ema_avg_fn, optim.swa_utils.get_ema_multi_avg_fn):
+        with pytest.raises(ValueError, match="decay expected"):
+            make(1.5)
+
+
+@pytest.mark.parametrize(("make", "message"), [
+    (lambda o: lr_scheduler.CyclicLR(o, 0.1, 0.2, mode="square"), "mode"),
+    (lambda o: lr_scheduler.CyclicLR(o, 0.1, 0.2, step_size_up=0), "steps up and down"),
+    (lambda o: lr_scheduler.CyclicLR(o, [0.1, 0.2], 0.2), "base_lr expected 1 values"),
+    (lambda o: lr_scheduler.CyclicLR(o, 0.1, 0.2, scale_mode="x"), "scale_mode"),
+    (lambda o: optim.swa_utils.SWALR(o, 0.1, anneal_strategy="x"), "anneal_strategy"),
+    (lambda o: optim.swa_utils.SWALR(o, 0.1, anneal_epochs=-1), "anneal_epochs"),
+])  # fmt: skip
+def test_refused_cycles_and_averages(make, message):
+    with pytest.raises(ValueError, match=message):
+        make(optim.SGD([parameter(1)], momentum=0.9))
+
+
+def test_cycles_need_a_momentum_and_keep_their_own_scale():
+    with pytest.raises(ValueError, match="cycle_momentum=False"):
+        lr_scheduler.CyclicLR(optim.Adagrad([parameter(1)]), 0.1, 0.2)
+
+    class Scale:
+        def __init__(self, factor):
+            self.factor = factor
+
+        def __call__(self, x):
+            return self.factor
+
+    adam = optim.Adam([parameter(1)])
+    first = lr_scheduler.CyclicLR(adam, 0.1, 0.2, scale_fn=Scale(0.5))
+    second = lr_scheduler.CyclicLR(adam, 0.1, 0.2, scale_fn=Scale(0.9))
+    second.load_state_dict(pickle.loads(pickle.dumps(first.state_dict())))
+    assert second.scale_fn(1) == 0.5
+    assert adam.param_groups[0]["betas"][0] == 0.9

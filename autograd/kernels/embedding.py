@@ -33,3 +33,22 @@ def renormalise(table, index, max_norm: float, norm_type: float) -> None:
     norms = np.linalg.norm(table[index], ord=norm_type, axis=1)
     above = norms > max_norm
     table[index[above]] *= (max_norm / (norms[above] + 1e-7))[:, None].astype(table.dtype)
+
+
+def first_peaks(rows, bags, count: int):
+    """Return, for each bag and column, the first of `rows` that is the largest of its bag.
+
+    `bags` names the bag of each row. A bag without rows gets -1; NaN counts as larger than all.
+    """
+    first = np.full((count, rows.shape[1]), -1)
+    if not len(bags):
+        return first
+    order = np.argsort(bags, kind="stable")
+    starts = np.flatnonzero(np.diff(bags[order], prepend=-1))
+    present = bags[order][starts]
+    peaks = np.empty((count, rows.shape[1]), rows.dtype)
+    peaks[present] = np.maximum.reduceat(rows[order], starts, axis=0)
+    at_peak = (rows == peaks[bags]) | np.isnan(rows)
+    places = np.where(at_peak, np.arange(len(rows))[:, None], len(rows))
+    first[present] = np.minimum.reduceat(places[order], starts, axis=0)
+    return first

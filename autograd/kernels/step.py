@@ -3,6 +3,9 @@
 An update is a dozen elementwise passes. They run over a block of the arrays at a time, small enough
 that what one pass wrote is still in the cache when the next reads it, and two scratch buffers of
 that size take the place of temporaries. Scalars are Python floats, so float32 stays float32.
+
+Here are the two that most networks are trained with, and what all updates share; the others are in
+`step_scaled`, `step_moments` and `step_matrix`, and the quasi-Newton direction in `step_newton`.
 """
 
 from __future__ import annotations
@@ -21,8 +24,8 @@ def sgd(param, grad, buffer, *, first, lr, momentum, dampening, weight_decay, ne
         b = momentum * b + (1 - dampening) * g          b = g in the first step
         param = param - lr * b                          nesterov: param - lr * (g + momentum * b)
     """
-    for p, g, b, s, t in _blocks(param, grad, buffer):
-        g = _penalised(p, g, weight_decay, maximize, s, t)
+    for p, g, b, s, t in blocks(param, grad, buffer):
+        g = penalised(p, g, weight_decay, maximize, s, t)
         if b is not None:
             if first:
                 np.copyto(b, g)
@@ -49,11 +52,11 @@ def adam(param, grad, mean, square, largest, *, step, lr, beta1, beta2, eps, wei
     """
     step_size = lr / (1 - beta1**step)
     root_of_correction = (1 - beta2**step) ** 0.5
-    for p, g, m, v, top, s, t in _blocks(param, grad, mean, square, largest):
+    for p, g, m, v, top, s, t in blocks(param, grad, mean, square, largest):
         if decoupled and weight_decay:
             p *= 1 - lr * weight_decay
-        g = _penalised(p, g, 0 if decoupled else weight_decay, maximize, s, t)
-        _move_towards(m, g, 1 - beta1, t)
+        g = penalised(p, g, 0 if decoupled else weight_decay, maximize, s, t)
+        move_towards(m, g, 1 - beta1, t)
         np.multiply(g, 1 - beta2, out=t)
         t *= g
         v *= beta2
@@ -68,7 +71,7 @@ def adam(param, grad, mean, square, largest, *, step, lr, beta1, beta2, eps, wei
         p -= s
 
 
-def _penalised(p, g, weight_decay, maximize, s, t):
+def penalised(p, g, weight_decay, maximize, s, t):
     """The gradient to descend: that of the loss (or of minus it) and of the penalty on `p`."""
     if maximize:
         g = np.negative(g, out=s)
@@ -77,7 +80,7 @@ def _penalised(p, g, weight_decay, maximize, s, t):
     return g
 
 
-def _move_towards(a, b, weight, t):
+def move_towards(a, b, weight, t):
     """Move `a` to ``a + weight * (b - a)``, computed from the nearer end as PyTorch's lerp is."""
     np.subtract(b, a, out=t)
     if weight < 0.5:
@@ -88,18 +91,18 @@ def _move_towards(a, b, weight, t):
         np.subtract(b, t, out=a)
 
 
-def _blocks(*arrays):
-    """Yield the arrays in blocks (None where there is none), followed by two scratch buffers."""
+def blocks(*arrays, scratch=2):
+    """Yield the arrays in blocks (None where there is none), followed by `scratch` buffers."""
     like = arrays[0]
     contiguous = all(a.flags.c_contiguous for a in arrays if a is not None)
     if like.size <= BLOCK or not contiguous:
-        yield *arrays, np.empty_like(like), np.empty_like(like)
+        yield *arrays, *(np.empty_like(like) for _ in range(scratch))
         return
     flat = [None if a is None else a.reshape(-1) for a in arrays]
-    scratch = np.empty((2, BLOCK), like.dtype)
+    spare = np.empty((scratch, BLOCK), like.dtype)
     for start in range(0, like.size, BLOCK):
         stop = min(start + BLOCK, like.size)
         yield (
             *(None if a is None else a[start:stop] for a in flat),
-            *scratch[:, : stop - start],
+            *spare[:, : stop - start],
         )

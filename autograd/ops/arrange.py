@@ -393,11 +393,13 @@ def _replicate(n: int, before: int, after: int) -> np.ndarray:
 
 
 def _circular(n: int, before: int, after: int) -> np.ndarray:
-    if max(before, after) > n:
+    kept = n + min(before, 0) + min(after, 0)  # what is cut off is not what is wrapped around
+    if max(before, after) > kept:
         raise ShapeError(
-            f"circular padding must not exceed the axis length {n}, got {(before, after)}"
+            f"circular padding must not exceed the axis length {kept}, got {(before, after)}"
         )
-    return np.arange(-before, n + after) % n
+    places = np.arange(-max(before, 0), kept + max(after, 0)) % max(kept, 1)
+    return places + max(-before, 0)
 
 
 _PAD_MODES = {"reflect": _reflect, "replicate": _replicate, "circular": _circular}

@@ -129,6 +129,25 @@ def dropout2d(input, p=0.5, training=True, inplace=False):
     return _drop(input, p, shape, inplace) if training and p > 0 else input
 
 
+def _volume_samples(rng):
+    yield (rng.normal(size=(2, 3, 2, 1, 2)),), {"training": True}
+
+
+@composite(samples=_volume_samples, space="nn")
+def dropout3d(input, p=0.5, training=True, inplace=False):
+    """Set whole channels of ``input`` (N, C, D, H, W) or (C, D, H, W) to zero with probability `p`.
+
+    Examples
+    --------
+    >>> import autograd as ag, nn
+    >>> nn.functional.dropout3d(ag.ones(2, 3, 2, 4, 4), p=1.0).sum()
+    tensor(0.)
+    """
+    _check(input, p)
+    shape = _channelwise(input, 3)
+    return _drop(input, p, shape, inplace) if training and p > 0 else input
+
+
 # -- for SELU --------------------------------------------------------------------------------------
 
 SATURATION = (

@@ -17,13 +17,16 @@ from autograd.op import register
 quiet = np.errstate(all="ignore")
 
 
-def also_named(function: Callable, *names: str) -> None:
-    """Enter an op under further names: same forward, rules and plans, a function of its own."""
+def also_named(function: Callable, *names: str, space: str | None = None) -> None:
+    """Enter an op under further names: same forward, rules and plans, a function of its own.
+
+    With `space`, these names are public there: ``also_named(det, "linalg_det", space="linalg")``.
+    """
     from autograd.call import make_function
 
     for name in names:
         record = copy.copy(function.op)  # type: ignore[attr-defined]
-        record.name, record.numpy = name, None
+        record.name, record.numpy, record.space = name, None, space or record.space
         twin = _forward_to(function) if record.composite else make_function(record)
         twin.__name__ = twin.__qualname__ = name
         register(record, twin)

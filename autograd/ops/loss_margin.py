@@ -358,6 +358,8 @@ def triplet_margin_loss(anchor, positive, negative, margin: float = 1.0, p: floa
     tensor(1.)
     """
     check_reduction(reduction, size_average, reduce)
+    if margin <= 0:
+        raise ValueError(f"triplet_margin_loss expected a margin above 0, got {margin}")
     check_shapes(anchor, positive, "positive")
     check_shapes(anchor, negative, "negative")
     near = pairwise_distance(anchor, positive, p, eps)

@@ -1,213 +1,31 @@
-"""Pooling: the largest element or the mean of each window of an image.
+"""Pooling by the mean of each window, or by another norm of it.
 
-Max pooling picks elements by index; its gradient puts them back, whose gradient picks again.
-Average pooling is linear, and the gradient of its gradient is itself. So both can be differentiated
-any number of times.
+Averaging is linear, and the gradient of its gradient is itself: it can be differentiated any number
+of times.
 """
 
 from __future__ import annotations
 
+import functools
+import math
+
 import numpy as np
 
 from autograd import kernels
-from autograd.errors import DtypeError, ShapeError
+from autograd.errors import ShapeError
 from autograd.op import Array, composite, op
-from autograd.ops.conv import _flat, _pair
-from autograd.tensor import Tensor, wrap
-
-
-def _check(input) -> None:
-    if input.ndim not in (3, 4) or 0 in input.shape[-3:]:
-        raise ShapeError(
-            f"expected an input (N, C, H, W) or (C, H, W) with pixels, got {list(input.shape)}"
-        )
-
-
-def _check_float(input) -> None:
-    if input.dtype.kind != "f":
-        raise DtypeError(f"expected floats to average, got {input.dtype}: convert with .float()")
-
-
-def _windows(plane, kernel_size, stride, padding, dilation, ceil_mode) -> tuple:
-    """Kernel, stride, padding, dilation and number of windows, as pairs; refuse misfits."""
-    kernel = _pair(kernel_size, "kernel_size", 1)
-    stride = kernel if stride is None or stride == () else _pair(stride, "stride", 1)
-    padding, dilation = _pair(padding, "padding", 0), _pair(dilation, "dilation", 1)
-    size = tuple(map(_count, plane, kernel, stride, padding, dilation, (ceil_mode, ceil_mode)))
-    return kernel, stride, padding, dilation, size
-
-
-def _count(n: int, k: int, s: int, p: int, d: int, ceil_mode: bool) -> int:
-    """The number of windows along an axis of `n` pixels."""
-    span = d * (k - 1) + 1
-    if p > span // 2:
-        raise ShapeError(f"expected padding of at most half the window, {span}, got {p}")
-    if span > n + 2 * p:
-        raise ShapeError(
-            f"the window does not fit: it spans {span}, the input {n + 2 * p} (size {n}, padding "
-            f"2 x {p})"
-        )
-    count, rest = divmod(n + 2 * p - span, s)
-    count += 1
-    # In ceil_mode a last, incomplete window counts, unless it starts beyond the image.
-    count += bool(ceil_mode and rest and count * s < n + p)
-    starts = [i * s - p for i in range(count)]
-    if d > 1 and any(start + max(0, -(start // d)) * d >= n for start in starts):
-        raise ShapeError(f"a window of dilation {d} would miss all {n} pixels of the image")
-    return count
-
-
-def _spans(count: int, size: int) -> list[tuple[int, int]]:
-    """Cut `size` pixels into `count` spans as equal as can be; they may overlap by a pixel."""
-    return [(i * size // count, -((i + 1) * size // -count)) for i in range(count)]
-
-
-def _adaptive_size(output_size, plane) -> tuple[int, int]:
-    """The output size asked for, None standing for the input's."""
-    sizes = tuple(output_size) if hasattr(output_size, "__iter__") else (output_size,) * 2
-    sizes = tuple(n if s is None else s for s, n in zip(sizes, plane, strict=False))
-    return _pair(sizes if len(sizes) == 2 else output_size, "output_size", 1)
-
-
-# -- moving elements by index: what the gradients of max pooling are made of -----------------------
-
-
-def _scatter_samples(rng):
-    yield (
-        (rng.normal(size=(2, 1, 2, 2)), np.array([[[[0, 4], [4, 5]]], [[[1, 2], [3, 3]]]])),
-        {"plane": (2, 3)},
-    )
-
-
-@op(samples=_scatter_samples, space="internal")
-def scatter_plane(input: Array, indices: Array, plane: tuple):
-    """Add each element to the pixel of a zero `plane` (height, width) that its index names."""
-    return kernels.pool.scatter(input, indices, plane)
-
-
-def _gather_samples(rng):
-    yield (rng.normal(size=(2, 3, 3)), np.array([[[0, 1, 7]], [[8, 8, 2]]])), {}
-
-
-@op(samples=_gather_samples, space="internal")
-def gather_plane(input: Array, indices: Array):
-    """Pick from each plane (the last two axes) the elements that `indices` names."""
-    return kernels.pool.gather(input, indices)
-
-
-scatter_plane.vjp(input=lambda g, indices: gather_plane(g, indices))
-gather_plane.vjp(
-    input=lambda g, indices, input_shape: scatter_plane(g, indices, input_shape[-2:]),
+from autograd.ops.conv import per_axis
+from autograd.ops.pool_max import (
+    adaptive_samples_1d,
+    adaptive_samples_2d,
+    adaptive_samples_3d,
+    max_pool1d,
+    max_pool2d,
+    max_pool3d,
+    samples_1d,
 )
-
-
-# -- the largest element ---------------------------------------------------------------------------
-
-
-def _distinct(rng, *shape):
-    """Numbers in random order no two of which are close, so that no small change reorders them."""
-    return rng.permutation(np.linspace(-2, 2, int(np.prod(shape)))).reshape(shape)
-
-
-def _max_samples(rng):
-    yield (_distinct(rng, 2, 1, 3, 4),), {"kernel_size": 2}
-    yield (
-        (_distinct(rng, 1, 5, 5),),
-        {"kernel_size": (3, 2), "stride": 2, "padding": (1, 0), "ceil_mode": True},
-    )
-    yield (_distinct(rng, 1, 1, 5, 4),), {"kernel_size": 2, "stride": 1, "dilation": 2}
-
-
-@op(samples=_max_samples, residuals=("indices",), space="internal", shown_as="max_pool2d")
-def max_pool2d_indexed(
-    input: Array, kernel_size: int | tuple, stride=None, padding=0, dilation=1, ceil_mode=False
-):
-    """Return the largest element of each window and, as residual, its index."""
-    _check(input)
-    windows = _windows(input.shape[-2:], kernel_size, stride, padding, dilation, ceil_mode)
-    return kernels.pool.max_forward(input, *windows)
-
-
-def _adaptive_samples(rng):
-    yield (_distinct(rng, 1, 2, 3, 5),), {"output_size": 2}
-    yield (_distinct(rng, 1, 4, 2),), {"output_size": (2, 3)}
-
-
-@op(
-    samples=_adaptive_samples,
-    residuals=("indices",),
-    space="internal",
-    shown_as="adaptive_max_pool2d",
-)
-def adaptive_max_pool2d_indexed(input: Array, output_size: int | tuple):
-    """Return the largest element of each of `output_size` windows and, as residual, its index."""
-    _check(input)
-    size, plane = _adaptive_size(output_size, input.shape[-2:]), input.shape[-2:]
-    return kernels.pool.max_spans(input, *map(_spans, size, plane))
-
-
-for _op in (max_pool2d_indexed, adaptive_max_pool2d_indexed):
-    _op.vjp(input=lambda g, indices, input_shape: scatter_plane(g, indices, input_shape[-2:]))
-
-
-def _with_indices(function, input, return_indices: bool, *args):
-    """Call an op whose residual are indices, and return these too if they are wanted."""
-    out, (indices,) = function.full(input, *args)
-    if not return_indices:
-        return out
-    return out, wrap(indices) if isinstance(input, Tensor) else indices
-
-
-@composite(samples=_max_samples, space="nn")
-def max_pool2d(
-    input,
-    kernel_size: int | tuple,
-    stride=None,
-    padding=0,
-    dilation=1,
-    ceil_mode=False,
-    return_indices=False,
-) -> Array | tuple[Array, Array]:
-    """Return the largest element of each window of images (N, C, H, W) or (C, H, W).
-
-    Of equal elements the first counts and gets the gradient; a NaN is larger than anything.
-
-    Parameters
-    ----------
-    kernel_size, stride, padding, dilation : int or pair
-        Size of a window, steps between windows (by default their size), rows and columns added
-        around the image (never chosen), and steps between the elements of a window.
-    ceil_mode : bool, default False
-        Keep a last window that is partly outside the image.
-    return_indices : bool, default False
-        Return ``(out, indices)``, an index being the pixel's ``row * width + column``.
-
-    Examples
-    --------
-    >>> import autograd as ag, nn
-    >>> nn.functional.max_pool2d(ag.arange(16.0).reshape(1, 4, 4), 2).reshape(4)
-    tensor([ 5.,  7., 13., 15.])
-    """
-    settings = (kernel_size, stride, padding, dilation, ceil_mode)
-    return _with_indices(max_pool2d_indexed, input, return_indices, *settings)
-
-
-@composite(samples=_adaptive_samples, space="nn")
-def adaptive_max_pool2d(
-    input, output_size: int | tuple, return_indices=False
-) -> Array | tuple[Array, Array]:
-    """Return the largest element of each of ``output_size`` windows, sized to cover the image.
-
-    An entry None of `output_size` keeps that size of the input.
-
-    Examples
-    --------
-    >>> import autograd as ag, nn
-    >>> nn.functional.adaptive_max_pool2d(ag.arange(9.0).reshape(1, 3, 3), (1, 2)).reshape(2)
-    tensor([7., 8.])
-    """
-    return _with_indices(adaptive_max_pool2d_indexed, input, return_indices, output_size)
-
+from autograd.ops.rectifier import relu
+from autograd.ops.windows import adaptive_size, check_float, check_plane, find_windows, spans
 
 # -- the mean --------------------------------------------------------------------------------------
 
@@ -225,10 +43,22 @@ def _divisor(plane, windows: tuple, count_include_pad: bool, divisor_override, d
         if not count_include_pad:
             start, stop = np.maximum(start, 0), np.minimum(stop, n)
         lengths.append((stop - start).astype(dtype))
-    return np.outer(*lengths)
+    return functools.reduce(np.multiply.outer, lengths)
 
 
-def _average_samples(rng):
+def _average(input, axes, kernel_size, stride, padding, ceil_mode, include_pad, override=None):
+    """What the three forwards do: the mean of each window, and what the gradient needs."""
+    check_plane(input, axes)
+    check_float(input)
+    plane = input.shape[-axes:]
+    windows = find_windows(plane, kernel_size, stride, padding, 1, ceil_mode)
+    out = kernels.pool.window_sum(input, *windows)
+    divisor = _divisor(plane, windows, include_pad, override, out.dtype)
+    out /= divisor
+    return out, windows, divisor
+
+
+def _samples_2d(rng):
     yield (rng.normal(size=(2, 1, 4, 3)),), {"kernel_size": 2}
     yield (
         (rng.normal(size=(1, 4, 3)),),
@@ -241,7 +71,35 @@ def _average_samples(rng):
     yield (rng.normal(size=(1, 4, 3)),), {"kernel_size": 2, "stride": 1, "divisor_override": 3}
 
 
-@op(samples=_average_samples, residuals=("windows", "divisor"), space="nn")
+def _samples_3d(rng):
+    yield (
+        (rng.normal(size=(1, 2, 3, 3)),),
+        {"kernel_size": 2, "stride": (1, 2, 1), "padding": 1, "count_include_pad": False},
+    )
+    yield (rng.normal(size=(1, 1, 2, 2, 3)),), {"kernel_size": (1, 2, 2), "divisor_override": 3}
+
+
+@op(samples=samples_1d, residuals=("windows", "divisor"), space="nn")
+def avg_pool1d(
+    input: Array,
+    kernel_size: int | tuple,
+    stride=None,
+    padding=0,
+    ceil_mode=False,
+    count_include_pad=True,
+):
+    """Return the mean of each window of signals (N, C, L) or (C, L); see `avg_pool2d`.
+
+    Examples
+    --------
+    >>> import autograd as ag, nn
+    >>> nn.functional.avg_pool1d(ag.arange(6.0).reshape(1, 6), 3)
+    tensor([[1., 4.]], shape=(1, 2))
+    """
+    return _average(input, 1, kernel_size, stride, padding, ceil_mode, count_include_pad)
+
+
+@op(samples=_samples_2d, residuals=("windows", "divisor"), space="nn")
 def avg_pool2d(
     input: Array,
     kernel_size: int | tuple,
@@ -271,14 +129,32 @@ def avg_pool2d(
     >>> nn.functional.avg_pool2d(ag.arange(16.0).reshape(1, 4, 4), 2).reshape(4)
     tensor([ 2.5,  4.5, 10.5, 12.5])
     """
-    _check(input)
-    _check_float(input)
-    plane = input.shape[-2:]
-    windows = _windows(plane, kernel_size, stride, padding, 1, ceil_mode)
-    out = kernels.pool.window_sum(input, *windows)
-    divisor = _divisor(plane, windows, count_include_pad, divisor_override, out.dtype)
-    out /= divisor
-    return out, windows, divisor
+    return _average(
+        input, 2, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
+    )
+
+
+@op(samples=_samples_3d, residuals=("windows", "divisor"), space="nn")
+def avg_pool3d(
+    input: Array,
+    kernel_size: int | tuple,
+    stride=None,
+    padding=0,
+    ceil_mode=False,
+    count_include_pad=True,
+    divisor_override=None,
+):
+    """Return the mean of each window of volumes (N, C, D, H, W) or (C, D, H, W); see `avg_pool2d`.
+
+    Examples
+    --------
+    >>> import autograd as ag, nn
+    >>> nn.functional.avg_pool3d(ag.arange(8.0).reshape(1, 2, 2, 2), (1, 2, 2)).reshape(2)
+    tensor([1.5, 5.5])
+    """
+    return _average(
+        input, 3, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
+    )
 
 
 _SAMPLE_WINDOWS = ((2, 1), (1, 2), (1, 0), (1, 1), (4, 2))
@@ -288,7 +164,7 @@ def _window_sum_samples(rng):
     yield (rng.normal(size=(2, 3, 3)),), {"windows": _SAMPLE_WINDOWS}
 
 
-@op(samples=_window_sum_samples, space="internal", shown_as="avg_pool2d")
+@op(samples=_window_sum_samples, space="internal", shown_as="avg_pool")
 def window_sum(input: Array, windows: tuple):
     """Return the sum of each window."""
     return kernels.pool.window_sum(input, *windows)
@@ -300,22 +176,48 @@ def _window_spread_samples(rng):
 
 @op(samples=_window_spread_samples, space="internal")
 def window_spread(input: Array, plane: tuple, windows: tuple):
-    """Add each element to all pixels of its window in a zero `plane` (height, width)."""
+    """Add each element to all elements of its window in a zero `plane`, sizes of the last axes."""
     return kernels.pool.window_spread(input, plane, *windows)
 
 
-avg_pool2d.vjp(
-    input=lambda g, input_shape, windows, divisor: window_spread(
-        g / divisor, input_shape[-2:], windows
+for _op in (avg_pool1d, avg_pool2d, avg_pool3d):
+    _op.vjp(
+        input=lambda g, input_shape, windows, divisor: window_spread(
+            g / divisor, input_shape[-len(windows[0]) :], windows
+        )
     )
-)
 window_sum.vjp(
-    input=lambda g, input_shape, windows: window_spread(g, input_shape[-2:], windows),
+    input=lambda g, input_shape, windows: window_spread(
+        g, input_shape[-len(windows[0]) :], windows
+    ),
 )
 window_spread.vjp(input=lambda g, windows: window_sum(g, windows))
 
 
-@op(samples=_adaptive_samples, space="nn")
+# -- as many windows as asked for ------------------------------------------------------------------
+
+
+def _adaptive(input, output_size, axes: int):
+    check_plane(input, axes)
+    check_float(input)
+    plane = input.shape[-axes:]
+    return kernels.pool.mean_spans(input, *map(spans, adaptive_size(output_size, plane), plane))
+
+
+@op(samples=adaptive_samples_1d, space="nn")
+def adaptive_avg_pool1d(input: Array, output_size: int | tuple):
+    """Return the means of `output_size` windows of signals (N, C, L) or (C, L).
+
+    Examples
+    --------
+    >>> import autograd as ag, nn
+    >>> nn.functional.adaptive_avg_pool1d(ag.arange(4.0).reshape(1, 4), 2)
+    tensor([[0.5, 2.5]], shape=(1, 2))
+    """
+    return _adaptive(input, output_size, 1)
+
+
+@op(samples=adaptive_samples_2d, space="nn")
 def adaptive_avg_pool2d(input: Array, output_size: int | tuple):
     """Return the mean of each of ``output_size`` windows, sized to cover the image.
 
@@ -327,119 +229,111 @@ def adaptive_avg_pool2d(input: Array, output_size: int | tuple):
     >>> nn.functional.adaptive_avg_pool2d(ag.arange(6.0).reshape(1, 2, 3), 1)
     tensor([[[2.5]]], shape=(1, 1, 1))
     """
-    _check(input)
-    _check_float(input)
-    plane = input.shape[-2:]
-    return kernels.pool.mean_spans(input, *map(_spans, _adaptive_size(output_size, plane), plane))
+    return _adaptive(input, output_size, 2)
+
+
+@op(samples=adaptive_samples_3d, space="nn")
+def adaptive_avg_pool3d(input: Array, output_size: int | tuple):
+    """Return the means of windows that cover volumes (N, C, D, H, W); see `adaptive_avg_pool2d`.
+
+    Examples
+    --------
+    >>> import autograd as ag, nn
+    >>> nn.functional.adaptive_avg_pool3d(ag.arange(8.0).reshape(1, 2, 2, 2), 1).reshape(1)
+    tensor([3.5])
+    """
+    return _adaptive(input, output_size, 3)
 
 
 def _share_samples(rng):
     yield (rng.normal(size=(2, 2, 3)),), {"plane": (3, 2)}
+    yield (rng.normal(size=(2, 2)),), {"plane": (3,)}
 
 
 @op(samples=_share_samples, space="internal")
 def share_adaptively(input: Array, plane: tuple):
-    """Share each element equally among the pixels of its window in a `plane` (height, width)."""
-    return kernels.pool.spread_spans(input, plane, *map(_spans, input.shape[-2:], plane))
+    """Share each element equally among the elements of its window in a `plane`."""
+    size = input.shape[-len(plane) :]
+    return kernels.pool.spread_spans(input, plane, *map(spans, size, plane))
 
 
-adaptive_avg_pool2d.vjp(input=lambda g, input_shape: share_adaptively(g, input_shape[-2:]))
-share_adaptively.vjp(input=lambda g, input_shape: adaptive_avg_pool2d(g, input_shape[-2:]))
+_ADAPTIVE = (adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d)
 
 
-# -- one axis --------------------------------------------------------------------------------------
+def _adaptive_rule(axes: int):
+    return lambda g, input_shape: share_adaptively(g, input_shape[-axes:])
 
 
-def _as_row(input, name: str):
-    """Signals (N, C, L) or (C, L) as images of one row."""
-    if input.ndim not in (2, 3):
-        raise ShapeError(f"{name} expected an input (N, C, L) or (C, L), got {list(input.shape)}")
-    return input.reshape((*input.shape[:-1], 1, input.shape[-1]))
+for _axes, _op in enumerate(_ADAPTIVE, start=1):
+    _op.vjp(input=_adaptive_rule(_axes))
+share_adaptively.vjp(
+    input=lambda g, input_shape, plane: _ADAPTIVE[len(plane) - 1](g, input_shape[-len(plane) :])
+)
 
 
-def _as_signal(row):
-    return row.reshape((*row.shape[:-2], row.shape[-1]))
+# -- another norm ----------------------------------------------------------------------------------
 
 
-def _samples_1d(rng):
-    yield (_distinct(rng, 2, 1, 5),), {"kernel_size": 2}
-    yield (_distinct(rng, 2, 5),), {"kernel_size": 3, "stride": 2, "padding": 1, "ceil_mode": True}
+def _norm_of_windows(input, norm_type, kernel_size, stride, ceil_mode, axes: int):
+    largest = (max_pool1d, max_pool2d, max_pool3d)[axes - 1]
+    if norm_type == math.inf:
+        return largest(abs(input), kernel_size, stride, 0, 1, ceil_mode)
+    if norm_type == -math.inf:
+        return -largest(-abs(input), kernel_size, stride, 0, 1, ceil_mode)
+    average = (avg_pool1d, avg_pool2d, avg_pool3d)[axes - 1]
+    mean = average(input**norm_type, kernel_size, stride, 0, ceil_mode)
+    # The mean again, but with gradient zero where it is zero and its root has none.
+    mean = np.sign(mean) * relu(abs(mean))
+    count = math.prod(per_axis(kernel_size, "kernel_size", 1, axes))
+    return (mean * count) ** (1.0 / norm_type)
 
 
-@composite(samples=_samples_1d, space="nn")
-def max_pool1d(
-    input,
-    kernel_size: int | tuple,
-    stride=None,
-    padding=0,
-    dilation=1,
-    ceil_mode=False,
-    return_indices=False,
-) -> Array | tuple[Array, Array]:
-    """Return the largest element of each window of signals (N, C, L) or (C, L); see `max_pool2d`.
+def _norm_samples(axes: int):
+    def samples(rng):
+        shape = (1, 2, *(2,) * (axes - 1), 4)
+        yield (rng.uniform(0.5, 2, size=shape),), {"norm_type": 3.0, "kernel_size": 2, "stride": 1}
+        yield (rng.normal(size=shape),), {"norm_type": 2, "kernel_size": 2}
 
-    Examples
-    --------
-    >>> import autograd as ag, nn
-    >>> nn.functional.max_pool1d(ag.arange(6.0).reshape(1, 6), 2)
-    tensor([[1., 3., 5.]], shape=(1, 3))
-    """
-    stride = kernel_size if stride is None else stride
-    settings = (_flat(kernel_size, 1), _flat(stride, 1), _flat(padding, 0), _flat(dilation, 1))
-    row = _as_row(input, "max_pool1d")
-    out = max_pool2d(row, *settings, ceil_mode, return_indices)
-    return tuple(map(_as_signal, out)) if return_indices else _as_signal(out)
+    return samples
 
 
-@composite(samples=_samples_1d, space="nn")
-def avg_pool1d(
-    input, kernel_size: int | tuple, stride=None, padding=0, ceil_mode=False, count_include_pad=True
-):
-    """Return the mean of each window of signals (N, C, L) or (C, L); see `avg_pool2d`.
+@composite(samples=_norm_samples(1), space="nn")
+def lp_pool1d(input, norm_type: float, kernel_size: int | tuple, stride=None, ceil_mode=False):
+    """Return the `norm_type`-norm of each window of signals; see `lp_pool2d`.
 
     Examples
     --------
     >>> import autograd as ag, nn
-    >>> nn.functional.avg_pool1d(ag.arange(6.0).reshape(1, 6), 3)
-    tensor([[1., 4.]], shape=(1, 2))
+    >>> nn.functional.lp_pool1d(ag.tensor([[3.0, 4.0]]), 2, 2)
+    tensor([[5.]], shape=(1, 1))
     """
-    stride = kernel_size if stride is None else stride
-    settings = (_flat(kernel_size, 1), _flat(stride, 1), _flat(padding, 0))
-    return _as_signal(
-        avg_pool2d(_as_row(input, "avg_pool1d"), *settings, ceil_mode, count_include_pad)
-    )
+    return _norm_of_windows(input, norm_type, kernel_size, stride, ceil_mode, 1)
 
 
-def _adaptive_samples_1d(rng):
-    yield (_distinct(rng, 1, 2, 5),), {"output_size": 3}
+@composite(samples=_norm_samples(2), space="nn")
+def lp_pool2d(input, norm_type: float, kernel_size: int | tuple, stride=None, ceil_mode=False):
+    """Return ``(sum of x ** norm_type) ** (1 / norm_type)`` over each window of images.
 
-
-@composite(samples=_adaptive_samples_1d, space="nn")
-def adaptive_avg_pool1d(input, output_size: int | tuple):
-    """Return the means of `output_size` windows of signals (N, C, L) or (C, L).
+    The sum of odd powers may be negative, and then has no root. ``norm_type=inf`` gives the largest
+    absolute value.
 
     Examples
     --------
     >>> import autograd as ag, nn
-    >>> nn.functional.adaptive_avg_pool1d(ag.arange(4.0).reshape(1, 4), 2)
-    tensor([[0.5, 2.5]], shape=(1, 2))
+    >>> nn.functional.lp_pool2d(ag.ones(1, 2, 2), 2, 2)
+    tensor([[[2.]]], shape=(1, 1, 1))
     """
-    row = _as_row(input, "adaptive_avg_pool1d")
-    return _as_signal(adaptive_avg_pool2d(row, _flat(output_size, 1)))
+    return _norm_of_windows(input, norm_type, kernel_size, stride, ceil_mode, 2)
 
 
-@composite(samples=_adaptive_samples_1d, space="nn")
-def adaptive_max_pool1d(
-    input, output_size: int | tuple, return_indices=False
-) -> Array | tuple[Array, Array]:
-    """Return the largest elements of `output_size` windows of signals (N, C, L) or (C, L).
+@composite(samples=_norm_samples(3), space="nn")
+def lp_pool3d(input, norm_type: float, kernel_size: int | tuple, stride=None, ceil_mode=False):
+    """Return the `norm_type`-norm of each window of volumes; see `lp_pool2d`.
 
     Examples
     --------
     >>> import autograd as ag, nn
-    >>> nn.functional.adaptive_max_pool1d(ag.arange(4.0).reshape(1, 4), 2)
-    tensor([[1., 3.]], shape=(1, 2))
+    >>> nn.functional.lp_pool3d(ag.ones(1, 2, 2, 2), 1, 2).reshape(1)
+    tensor([8.])
     """
-    row = _as_row(input, "adaptive_max_pool1d")
-    out = adaptive_max_pool2d(row, _flat(output_size, 1), return_indices)
-    return tuple(map(_as_signal, out)) if return_indices else _as_signal(out)
+    return _norm_of_windows(input, norm_type, kernel_size, stride, ceil_mode, 3)

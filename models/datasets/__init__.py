@@ -1,9 +1,12 @@
 """Data to learn from: the digits in the package, points in the plane, text, and sets on disk."""
 
 from models.datasets.cifar import CIFAR10 as CIFAR10
+from models.datasets.cifar import CIFAR100 as CIFAR100
 from models.datasets.folder import data_root as data_root
+from models.datasets.image_folder import ImageFolder as ImageFolder
 from models.datasets.images import images as images
 from models.datasets.labelled import Labelled as Labelled
+from models.datasets.mnist import KMNIST as KMNIST
 from models.datasets.mnist import MNIST as MNIST
 from models.datasets.mnist import FashionMNIST as FashionMNIST
 from models.datasets.optical_digits import digits as digits

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -31,6 +32,28 @@ def missing(name: str, folder: Path, files: Mapping[str, str]) -> FileNotFoundEr
         f"{name} was not found in {folder}. Put these files there:\n{listing}\n"
         "or say where they are with root= (--data-root on the command line) or $NUMBAGRAD_DATA"
     )
+
+
+def check_sum(path: str | os.PathLike, expected: str) -> None:
+    """Raise unless a file has the md5 (32 hexadecimal digits) or SHA-256 (64) expected of it.
+
+    Examples
+    --------
+    >>> import os
+    >>> from models.datasets.folder import check_sum
+    >>> check_sum(os.devnull, "d41d8cd98f00b204e9800998ecf8427e")
+    """
+    if len(expected) not in (32, 64):
+        raise ValueError(f"expected an md5 or a SHA-256 in hexadecimal digits, got {expected!r}")
+    kind = "md5" if len(expected) == 32 else "sha256"
+    with open(path, "rb") as file:
+        # Against damage, not against forgers: md5 is good enough, and what the sets are listed by.
+        found = hashlib.file_digest(file, lambda: hashlib.new(kind, usedforsecurity=False))
+    if found.hexdigest() != expected.lower():
+        raise ValueError(
+            f"{path} is damaged or another version: its {kind} is {found.hexdigest()}, expected "
+            f"{expected}; fetch it again"
+        )
 
 
 def refuse_download(name: str, download: bool) -> None:

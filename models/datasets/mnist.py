@@ -1,4 +1,4 @@
-"""MNIST and Fashion-MNIST, read from disk in the layout torchvision leaves them in.
+"""MNIST, Fashion-MNIST and KMNIST, read from disk in the layout torchvision leaves them in.
 
 The files are in the IDX format: two zero bytes, a type code, the number of axes, the length of each
 as a big-endian 32-bit integer, and then the elements in C order.
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from models.datasets.folder import data_root, missing, refuse_download
+from models.datasets.folder import check_sum, data_root, missing, refuse_download
 from models.datasets.labelled import Labelled
 
 IDX_TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
@@ -36,6 +36,8 @@ class MNIST(Labelled):
         An image is a uint8 tensor of shape (28, 28) before `transform`.
     download : bool, default False
         Must be False: nothing is fetched from the network.
+    verify : bool, default False
+        Compare the files, if they are the ``.gz``, with their md5 sums first.
 
     Raises
     ------
@@ -65,6 +67,7 @@ class MNIST(Labelled):
         transform: Callable | None = None,
         target_transform: Callable | None = None,
         download: bool = False,
+        verify: bool = False,
     ):
         name = type(self).__name__
         refuse_download(name, download)
@@ -79,6 +82,10 @@ class MNIST(Labelled):
         if len(found) < 2:
             zipped = [f"{file}.gz" for file in files]
             raise missing(name, folder, dict(zip(zipped, self.md5, strict=True)))
+        if verify:
+            for path, md5 in zip(found, self.md5[:2] if train else self.md5[2:], strict=True):
+                if path.suffix == ".gz":
+                    check_sum(path, md5)
         images, labels = (read_idx(path) for path in found)
         super().__init__(images, labels, self.names, transform, target_transform)
 
@@ -104,6 +111,27 @@ class FashionMNIST(MNIST):
         "25c81989df183df01b3e8a0aad5dffbe",
         "bef4ecab320f06d8554ea6380940ec79",
         "bb300cfdad3c16e7a12a480ee83cd310",
+    )
+
+
+class KMNIST(MNIST):
+    """Handwritten Japanese characters, ten classes, in the size and the layout of MNIST.
+
+    Clanuwat et al. (2018). Reads ``root/KMNIST/raw``; see `MNIST`.
+
+    Examples
+    --------
+    >>> from models.datasets import KMNIST
+    >>> KMNIST.names[0]
+    'o'
+    """
+
+    names = ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")
+    md5 = (
+        "bdb82020997e1d708af4cf47b453dcf7",
+        "e144d726b3acfaa3e44228e80efcd344",
+        "5c965bf0a639b31b8f53240b1b52f4d7",
+        "7320c461ea6c1c855c0b718fb2a4b134",
     )
 
 

@@ -1,12 +1,36 @@
-"""Helpers for parameters: clipping gradients, and flattening into one vector."""
+"""Helpers: clipping gradients, parametrizations, checkpoints, parameters as one vector."""
 
-from nn.utils.clip_grad import clip_grad_norm_, clip_grad_value_, get_total_norm
+from nn.utils import checkpoint, parametrizations, parametrize, rnn, stateless
+from nn.utils.clip_grad import (
+    clip_grad_norm_,
+    clip_grad_value_,
+    clip_grads_with_norm_,
+    get_total_norm,
+)
 from nn.utils.convert_parameters import parameters_to_vector, vector_to_parameters
+from nn.utils.init import skip_init
+from nn.utils.legacy_norm import (
+    remove_spectral_norm,
+    remove_weight_norm,
+    spectral_norm,
+    weight_norm,
+)
 
 __all__ = [
+    "checkpoint",
     "clip_grad_norm_",
     "clip_grad_value_",
+    "clip_grads_with_norm_",
     "get_total_norm",
     "parameters_to_vector",
+    "parametrizations",
+    "parametrize",
+    "remove_spectral_norm",
+    "remove_weight_norm",
+    "rnn",
+    "skip_init",
+    "spectral_norm",
+    "stateless",
     "vector_to_parameters",
+    "weight_norm",
 ]

@@ -79,14 +79,38 @@ def clip_grad_norm_(
     """
     grads = _gradients(parameters)
     total = get_total_norm(grads, norm_type, error_if_nonfinite)
+    _scale_down(grads, max_norm, total, "clip_grad_norm_")
+    return total
+
+
+def clip_grads_with_norm_(
+    parameters: Tensor | Iterable[Tensor],
+    max_norm: float,
+    total_norm: Tensor,
+    foreach: bool | None = None,
+) -> None:
+    """Scale all gradients, in place, by what brings a known `total_norm` down to `max_norm`.
+
+    Examples
+    --------
+    >>> import autograd as ag
+    >>> from nn.utils import clip_grads_with_norm_
+    >>> x = ag.tensor([3.0, 4.0], requires_grad=True)
+    >>> (x * x).sum().backward()
+    >>> clip_grads_with_norm_(x, 1.0, ag.tensor(10.0)); x.grad.round(decimals=3)
+    tensor([0.6, 0.8])
+    """
+    _scale_down(_gradients(parameters), max_norm, total_norm, "clip_grads_with_norm_")
+
+
+def _scale_down(grads: list[Tensor], max_norm: float, total: Tensor, name: str) -> None:
     # PyTorch's formula: the small number guards against a norm of zero.
     factor = min(float(max_norm) / (total.item() + 1e-6), 1.0)
     if factor < 1.0 or math.isnan(factor):
         with np.errstate(invalid="ignore"):  # 0 * inf, where the norm is infinite
             for grad in grads:
                 grad.array *= factor
-                wrote(grad.array, "clip_grad_norm_")
-    return total
+                wrote(grad.array, name)
 
 
 def clip_grad_value_(

@@ -64,7 +64,33 @@ ADAM = grid(
     betas=[(0.9, 0.999), (0.3, 0.6)], eps=[1e-8, 1e-2], weight_decay=[0, 0.1],
     amsgrad=[False, True], maximize=[False, True],
 )  # fmt: skip
-CASES = [("SGD", o) for o in SGD] + [(name, o) for name in ("Adam", "AdamW") for o in ADAM]
+COMMON = {"weight_decay": [0, 0.1], "maximize": [False, True]}
+BETAS = {"betas": [(0.9, 0.999), (0.3, 0.6)], "eps": [1e-8, 1e-2]}
+OTHERS = {
+    "Adagrad": grid(
+        lr_decay=[0, 0.1], initial_accumulator_value=[0, 0.5], eps=[1e-10, 1e-2], **COMMON
+    ),
+    "RMSprop": grid(
+        alpha=[0.99, 0.5], eps=[1e-8, 1e-2], momentum=[0, 0.9], centered=[False, True], **COMMON
+    ),
+    "Adadelta": grid(rho=[0.9, 0.3, 1.0], eps=[1e-6, 1e-2], **COMMON),
+    "Adamax": grid(**BETAS, **COMMON),
+    "NAdam": grid(momentum_decay=[4e-3, 0.3], decoupled_weight_decay=[False, True], **BETAS,
+                  **COMMON),
+    "RAdam": grid(decoupled_weight_decay=[False, True], **BETAS, **COMMON),
+    "ASGD": grid(lambd=[1e-4, 0.1], alpha=[0.75, 0.3], t0=[1e6, 0, 20], **COMMON),
+    "Rprop": grid(etas=[(0.5, 1.2), (0.3, 2.0)], step_sizes=[(1e-6, 50), (0.01, 0.1)],
+                  maximize=[False, True]),
+    "Adafactor": grid(beta2_decay=[-0.8, -0.1], eps=[(None, 1e-3), (0.1, 2.0)], d=[1.0, 3.0],
+                      **COMMON),
+}  # fmt: skip
+ADAM_DECOUPLED = grid(weight_decay=[0.1], decoupled_weight_decay=[True], maximize=[False, True])
+CASES = [
+    *(("SGD", o) for o in SGD),
+    *((name, o) for name in ("Adam", "AdamW") for o in ADAM),
+    *(("Adam", o) for o in ADAM_DECOUPLED),
+    *((name, o) for name, options in OTHERS.items() for o in options),
+]
 
 
 @pytest.mark.parametrize(("name", "options"), CASES, ids=str)
@@ -75,7 +101,7 @@ def test_optimizer_steps_equal(name, options):
     run(mine, other, ours, theirs)
 
 
-@pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW"])
+@pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW", *OTHERS])
 def test_defaults_and_float32(name):
     ours, theirs = pair(np.float32)
     mine, other = getattr(optim, name)(ours), getattr(torch.optim, name)(theirs, foreach=False)
@@ -103,7 +129,11 @@ def as_torch(value):
     return torch.tensor(value.array) if isinstance(value, ag.Tensor) else value
 
 
-STATEFUL = [("SGD", {"momentum": 0.9}), ("Adam", {"amsgrad": True}), ("AdamW", {})]
+STATEFUL = [
+    ("SGD", {"momentum": 0.9}), ("Adam", {"amsgrad": True}), ("AdamW", {}),
+    ("RMSprop", {"momentum": 0.9, "centered": True}), ("ASGD", {"t0": 3, "lambd": 0.1}),
+    *((name, {}) for name in OTHERS if name not in ("RMSprop", "ASGD")),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -132,7 +162,8 @@ def test_they_continue_from_our_state(name, options):
     other = getattr(torch.optim, name)(theirs, lr=123.0)
     other.load_state_dict(as_torch(state))
     assert as_arrays(other.state_dict()["state"]).keys() == state["state"].keys()
-    run(mine, other, ours, theirs, steps=10, seed=2)
+    # PyTorch loads its float32 scalars in the parameter's dtype, and goes on more exactly.
+    run(mine, other, ours, theirs, steps=10, seed=2, rtol=1e-6 if len(mine.single) > 1 else 1e-10)
 
 
 def test_state_has_their_keys():
@@ -157,6 +188,11 @@ def test_groups_with_options_of_their_own():
 # -- schedules -----------------------------------------------------------------------------------
 
 
+def averaging(schedulers):
+    """The module with SWALR that goes with a module of schedules."""
+    return optim.swa_utils if schedulers is optim.lr_scheduler else torch.optim.swa_utils
+
+
 def _schedules():
     yield "StepLR", lambda s, o: s.StepLR(o, 7, gamma=0.8)
     yield "MultiStepLR", lambda s, o: s.MultiStepLR(o, [3, 10, 10, 50], gamma=0.3)
@@ -171,6 +207,27 @@ def _schedules():
     yield "CosineAnnealingLR", lambda s, o: s.CosineAnnealingLR(o, T_max=13, eta_min=1e-3)
     yield "CosineAnnealingLR, long", lambda s, o: s.CosineAnnealingLR(o, T_max=400)
     yield "LambdaLR", lambda s, o: s.LambdaLR(o, [lambda e: 0.9**e, lambda e: 1 / (1 + e)])
+    yield "MultiplicativeLR", lambda s, o: s.MultiplicativeLR(o, [lambda e: 0.9, lambda e: 0.9**e])
+    yield "CyclicLR", lambda s, o: s.CyclicLR(o, 0.01, [0.3, 0.5], step_size_up=7)
+    yield (
+        "CyclicLR, halving",
+        lambda s, o: s.CyclicLR(o, [0.01, 0.02], 0.3, 5, 11, "triangular2", base_momentum=0.5),
+    )
+    yield (
+        "CyclicLR, fading",
+        lambda s, o: s.CyclicLR(o, 0.01, 0.3, 5, 3, "exp_range", 0.99, cycle_momentum=False),
+    )
+    yield (
+        "CyclicLR, own scale",
+        lambda s, o: s.CyclicLR(o, 0.01, 0.3, 5, scale_fn=lambda x: 1 / x, max_momentum=[0.7, 0.8]),
+    )
+    yield (
+        "CyclicLR, own scale by step",
+        lambda s, o: s.CyclicLR(o, 0.1, 0.3, 5, scale_fn=lambda x: 0.9**x, scale_mode="iterations"),
+    )
+    yield "SWALR", lambda s, o: averaging(s).SWALR(o, [0.05, 0.3], anneal_epochs=60)
+    yield "SWALR, linear", lambda s, o: averaging(s).SWALR(o, 0.05, 7, "linear")
+    yield "SWALR, at once", lambda s, o: averaging(s).SWALR(o, 0.05, anneal_epochs=0)
     yield "WarmRestarts", lambda s, o: s.CosineAnnealingWarmRestarts(o, 10, eta_min=1e-4)
     yield "WarmRestarts, growing", lambda s, o: s.CosineAnnealingWarmRestarts(o, 5, T_mult=2)
     yield "OneCycleLR", lambda s, o: s.OneCycleLR(o, 0.7, total_steps=201)

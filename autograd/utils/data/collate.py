@@ -19,7 +19,8 @@ def default_collate(batch: Sequence) -> Any:
     """Make one batch of a list of samples.
 
     Tensors and arrays are stacked; numbers become a tensor (Python floats a float64 one, as in
-    PyTorch); strings stay a list; tuples, lists and dicts are collated entry by entry.
+    PyTorch); strings stay a list, or a tuple where they come out of tuples or lists; tuples, lists
+    and dicts are collated entry by entry.
 
     Raises
     ------
@@ -41,7 +42,7 @@ def default_collate(batch: Sequence) -> Any:
     return _collate(list(batch), "")
 
 
-def _collate(items: list, place: str) -> Any:
+def _collate(items: Sequence, place: str) -> Any:
     """Collate `items`, found at `place` of the samples: "[0]['image']", say."""
     first = items[0]
     if isinstance(first, (Tensor, np.ndarray, np.generic)):
@@ -60,8 +61,7 @@ def _collate(items: list, place: str) -> Any:
     if isinstance(first, Sequence):
         _check_same("length", [len(item) for item in items], place)
         columns = [
-            _collate(list(column), f"{place}[{i}]")
-            for i, column in enumerate(zip(*items, strict=True))
+            _collate(column, f"{place}[{i}]") for i, column in enumerate(zip(*items, strict=True))
         ]
         return _sequence_like(first, columns)
     raise TypeError(
@@ -70,7 +70,7 @@ def _collate(items: list, place: str) -> Any:
     )
 
 
-def _stack(items: list, place: str) -> Tensor:
+def _stack(items: Sequence, place: str) -> Tensor:
     items = [item if isinstance(item, Tensor) else wrap(np.asarray(item)) for item in items]
     _check_same("shape", [item.shape for item in items], place)
     return OPS["stack"].function(items, dim=0)

@@ -6,12 +6,9 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-import numpy as np
-
-from autograd.random import Generator
-from autograd.tensor import wrap
+from autograd.random import Generator, default_generator
 from autograd.utils.data.collate import default_collate, default_convert
-from autograd.utils.data.dataset import IterableDataset, Subset, TensorDataset
+from autograd.utils.data.dataset import IterableDataset
 from autograd.utils.data.sampler import (
     BatchSampler,
     RandomSampler,
@@ -20,14 +17,18 @@ from autograd.utils.data.sampler import (
     check_generator,
     check_positive,
 )
+from autograd.utils.data.source import Source
+from autograd.utils.data.worker import get_worker_info as get_worker_info
+from autograd.utils.data.workers import Workers, context_of
 
 FIXED = ("dataset", "batch_size", "drop_last", "sampler", "batch_sampler")
 
 
 class DataLoader:
-    """Iterate over the batches of a dataset, in this process.
+    """Iterate over the batches of a dataset, made in this process or ahead of time in others.
 
-    Rows of a `TensorDataset` (or of a `Subset` of one) are gathered a batch at a time.
+    Rows of a `TensorDataset` (or of a `Subset` of one) are gathered a batch at a time. Workers pay
+    if samples take long to make: what they make has to be copied from process to process.
 
     Parameters
     ----------
@@ -47,10 +48,23 @@ class DataLoader:
         Drop the last batch if it is not full.
     generator : Generator, optional
         Where the shuffled order comes from. Default: the default generator.
-    pin_memory, worker_init_fn, in_order, pin_memory_device
-        Accepted; they mean nothing without accelerators and workers.
-    num_workers, timeout, prefetch_factor, persistent_workers, multiprocessing_context
-        Refused unless left at their defaults: there are no worker processes.
+    num_workers : int, default 0
+        Processes that make the batches. Order and batches are the same as without. In each epoch
+        each begins from a seed of its own, spawned from `generator`; `get_worker_info` tells a
+        dataset in which one it is. An error in one is raised here, with its traceback.
+    prefetch_factor : int, optional
+        How many batches each worker makes ahead. Default: 2.
+    persistent_workers : bool, default False
+        Keep the processes from epoch to epoch.
+    worker_init_fn : callable, optional
+        Called in each worker with its number, before the first batch.
+    timeout : float, default 0
+        Seconds to wait for a batch of a worker before an error; 0: for ever.
+    multiprocessing_context : str or context, optional
+        How to start workers: "fork", "spawn" or "forkserver". Default: the platform's. For the last
+        two, dataset and functions must be picklable and the main module safe to import.
+    pin_memory, in_order, pin_memory_device
+        Accepted; there is no device memory, and batches always come in order.
 
     Examples
     --------
@@ -71,7 +85,7 @@ class DataLoader:
                  generator: Generator | None = None, *, prefetch_factor: int | None = None,
                  persistent_workers: bool = False, pin_memory_device: str = "",
                  in_order: bool = True):  # fmt: skip
-        _refuse_workers(
+        _check_workers(
             num_workers, timeout, multiprocessing_context, prefetch_factor, persistent_workers
         )
         check_generator(generator)
@@ -95,6 +109,10 @@ class DataLoader:
         self.batch_sampler = batch_sampler
         self.generator = generator
         self.num_workers, self.timeout = num_workers, timeout
+        self.prefetch_factor = prefetch_factor or (2 if num_workers else None)
+        self.persistent_workers = persistent_workers
+        self.multiprocessing_context = context_of(multiprocessing_context) if num_workers else None
+        self._workers: Workers | None = None
         self.pin_memory, self.pin_memory_device = pin_memory, pin_memory_device
         self.worker_init_fn, self.in_order = worker_init_fn, in_order
         batched = batch_size is not None or batch_sampler is not None
@@ -107,50 +125,44 @@ class DataLoader:
         super().__setattr__(name, value)
 
     def __iter__(self) -> Iterator:
+        if self.num_workers:
+            return self._from_workers()
         if isinstance(self.dataset, IterableDataset):
-            return self._chunks()
-        if self.batch_sampler is None:
-            return (self.collate_fn(self.dataset[index]) for index in self.sampler)  # type: ignore[union-attr]
-        fetch = self._gather() or self._fetch
-        return (fetch(indices) for indices in self.batch_sampler)
+            return self._source().chunks()
+        return map(self._source().open(), self._tasks())
 
-    def _fetch(self, indices: list[int]):
-        """Collate the samples at `indices`."""
-        together = getattr(self.dataset, "__getitems__", None)
-        if callable(together):
-            return self.collate_fn(together(indices))
-        return self.collate_fn([self.dataset[index] for index in indices])
+    def _source(self) -> Source:
+        batched = self.batch_sampler is not None
+        return Source(self.dataset, self.collate_fn, batched, self.batch_size, self.drop_last)
 
-    def _gather(self) -> Callable | None:
-        """A function from indices to a batch for datasets that are tensors, else None."""
-        dataset, rows = self.dataset, None
-        while type(dataset) is Subset:
-            indices = np.asarray(dataset.indices, dtype=np.intp)
-            rows = indices if rows is None else indices[rows]
-            dataset = dataset.dataset
-        if type(dataset) is not TensorDataset or self.collate_fn is not default_collate:
-            return None
-        tensors = dataset.tensors
-        if any(tensor.requires_grad for tensor in tensors):
-            return None
+    def _tasks(self) -> Iterator:
+        """What to fetch: lists of indices, or indices; an iterable dataset needs not be told."""
+        if isinstance(self.dataset, IterableDataset):
+            return itertools.repeat(None)
+        return iter(self.sampler if self.batch_sampler is None else self.batch_sampler)  # type: ignore[arg-type]
 
-        def gather(indices: list[int]):
-            where = np.asarray(indices, dtype=np.intp)
-            if rows is not None:
-                where = rows[where]
-            return [wrap(tensor.array.take(where, axis=0)) for tensor in tensors]
-
-        return gather
-
-    def _chunks(self) -> Iterator:
-        """The samples of an iterable dataset, in batches."""
-        if self.batch_size is None:
-            yield from map(self.collate_fn, self.dataset)
-            return
-        samples = iter(self.dataset)
-        while batch := list(itertools.islice(samples, self.batch_size)):
-            if len(batch) == self.batch_size or not self.drop_last:
-                yield self.collate_fn(batch)
+    def _from_workers(self) -> Iterator:
+        # The order is drawn before the seeds: it is the same with and without workers.
+        tasks = self._tasks()
+        tasks = itertools.chain(list(itertools.islice(tasks, 1)), tasks)
+        generator = default_generator() if self.generator is None else self.generator
+        seeds = [worker.initial_seed() for worker in generator.spawn(self.num_workers)]
+        workers = self._workers or Workers(
+            self._source(), self.num_workers, self.prefetch_factor or 2, self.timeout,
+            self.worker_init_fn, self.multiprocessing_context,
+        )  # fmt: skip
+        self._workers = workers if self.persistent_workers else None
+        try:
+            yield from workers.batches(tasks, seeds)
+        except GeneratorExit:  # the loop was left early: that may be resumed by a new epoch
+            raise
+        except BaseException:
+            self._workers = None
+            workers.close()
+            raise
+        finally:
+            if not self.persistent_workers:
+                workers.close()
 
     def __len__(self) -> int:
         if not isinstance(self.dataset, IterableDataset):
@@ -162,18 +174,13 @@ class DataLoader:
         return full + (rest > 0 and not self.drop_last)
 
 
-def get_worker_info() -> None:
-    """Return None, as PyTorch does in the main process: there are no worker processes."""
-
-
-def _refuse_workers(num_workers, timeout, context, prefetch_factor, persistent_workers) -> None:
-    if num_workers < 0:
-        raise ValueError(f"num_workers expected a number >= 0, got {num_workers}")
-    if num_workers > 0:
-        raise NotImplementedError(
-            f"num_workers={num_workers}: there are no worker processes; leave num_workers out. For "
-            "data in memory, loading in this process is faster: nothing is copied between processes"
-        )
+def _check_workers(num_workers, timeout, context, prefetch_factor, persistent_workers) -> None:
+    if isinstance(num_workers, bool) or not isinstance(num_workers, int) or num_workers < 0:
+        raise ValueError(f"num_workers expected an integer >= 0, got {num_workers!r}")
+    if timeout < 0:
+        raise ValueError(f"timeout expected a number of seconds >= 0, got {timeout}")
+    if prefetch_factor is not None:
+        check_positive("prefetch_factor", prefetch_factor)
     given = {
         "timeout": timeout,
         "multiprocessing_context": context,
@@ -181,10 +188,8 @@ def _refuse_workers(num_workers, timeout, context, prefetch_factor, persistent_w
         "persistent_workers": persistent_workers,
     }
     for name, value in given.items():
-        if value:
-            raise ValueError(
-                f"{name}={value!r} needs worker processes, and there are none: leave it out"
-            )
+        if value and not num_workers:
+            raise ValueError(f"{name}={value!r} is for worker processes: pass num_workers > 0 too")
 
 
 def _check_batching(batch_size, shuffle, sampler, batch_sampler, drop_last) -> None:

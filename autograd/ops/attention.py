@@ -1,0 +1,193 @@
+"""Attention: each query reads the values, most of those whose keys it resembles.
+
+    softmax(query key^T / sqrt(E) + mask) value
+
+(Vaswani et al. 2017). One fused op does it for all heads; around it are PyTorch's two functions.
+"""
+
+from __future__ import annotations
+
+import builtins
+import math
+
+import numpy as np
+
+from autograd import kernels
+from autograd.errors import DtypeError, ShapeError
+from autograd.op import Array, composite, op
+from autograd.ops.arrange import repeat_interleave
+from autograd.ops.shape import transpose
+from autograd.ops.softmax import softmax
+from autograd.random import default_generator
+from autograd.tensor import Tensor
+
+
+def _composed(query, key, value, bias, mask, keep, scale, boost):
+    """The formula in other ops."""
+    scores = (query * scale) @ transpose(key, -2, -1)
+    if bias is not None:
+        scores = scores + bias
+    if mask is not None:
+        scores = np.where(mask, scores, -np.inf)
+    values = scores.array if isinstance(scores, Tensor) else scores
+    blind = (values == -np.inf).all(-1, keepdims=True)  # queries that may see no key at all
+    weights = np.where(blind, 0.0, softmax(np.where(blind, 0.0, scores), dim=-1))
+    if keep is not None:
+        weights = weights * keep * boost
+    return weights @ value
+
+
+def _attend_samples(rng):
+    q, k, v = rng.normal(size=(2, 2, 3)), rng.normal(size=(2, 3, 3)), rng.normal(size=(2, 3, 2))
+    mask = np.array([[True, True, False], [False, False, False]])
+    yield (q, k, v), {"scale": 0.5}
+    yield (q, k, v, rng.normal(size=(2, 3))), {"scale": 0.5}
+    yield (q, k, v, None, mask), {"scale": 0.5}
+    yield (q, k[:1], v, rng.normal(size=(2, 1, 3)), mask), {"scale": 0.5}
+    yield (q, k, v, None, None, rng.random((2, 2, 3)) < 0.5), {"scale": 0.5, "boost": 2.0}
+
+
+@op(samples=_attend_samples, residuals=("weights",), reference=_composed, kind="contraction",
+    space="internal", shown_as="scaled_dot_product_attention")  # fmt: skip
+def attend(query: Array, key: Array, value: Array, bias: Array | None = None,
+           mask: Array | None = None, keep: Array | None = None, scale: float = 1.0,
+           boost: float = 1.0):  # fmt: skip
+    """Return attention with everything settled: the mask, what is dropped, and the scale."""
+    return kernels.attention.attend(query, key, value, bias, mask, keep, scale, boost)
+
+
+def _attend_rule(g, query, key, value, weights, keep, scale, boost, needs):
+    gradients = kernels.attention.attend_gradient(g, query, key, value, weights, keep, scale, boost)
+    return tuple(d if needed else None for d, needed in zip(gradients, needs, strict=True))
+
+
+attend.vjp(("query", "key", "value", "bias"), _attend_rule)
+
+
+def _samples(rng):
+    q, k, v = rng.normal(size=(2, 2, 3)), rng.normal(size=(2, 3, 3)), rng.normal(size=(2, 3, 2))
+    mask = np.array([[True, True, False], [False, False, False]])
+    yield (q, k, v), {}
+    yield (q, k, v), {"is_causal": True, "scale": 0.3}
+    yield (q, k, v, mask), {}
+    yield (q, k, v, rng.normal(size=(1, 2, 3))), {}
+    yield (q, k[:1], v[:1]), {"enable_gqa": True}
+
+
+@composite(samples=_samples, space="nn")
+def scaled_dot_product_attention(
+    query: Array, key: Array, value: Array, attn_mask: Array | None = None,
+    dropout_p: float = 0.0, is_causal: bool = False, *, scale: float | None = None,
+    enable_gqa: bool = False,
+):  # fmt: skip
+    """Return for each query the mean of the values, weighted by ``softmax(query key^T * scale)``.
+
+    Parameters
+    ----------
+    query : (..., L, E)
+    key : (..., S, E)
+    value : (..., S, V)
+    attn_mask : Tensor, optional
+        Broadcastable to (..., L, S), at least 2-D: bool, True where a query may see a key; or
+        floats, which are added to the scores. A query that may see no key gets zeros.
+    dropout_p : float
+        Probability with which a weight is dropped; given in evaluation too, so pass 0 there.
+    is_causal : bool
+        Let query i see keys 0 to i only; not together with `attn_mask`.
+    scale : float, optional
+        ``1 / sqrt(E)`` if left out.
+    enable_gqa : bool
+        Let several heads of the query (axis -3) share one of key and value (Ainslie et al. 2023).
+
+    Examples
+    --------
+    >>> import autograd as ag, nn.functional as F
+    >>> x = ag.tensor([[0.0], [2.0]])
+    >>> F.scaled_dot_product_attention(x, x, x, is_causal=True)[0]
+    tensor([0.])
+    """
+    _check(query, key, value, dropout_p)
+    if enable_gqa:
+        key, value = _shared_heads(query, key, "key"), _shared_heads(query, value, "value")
+    shape = _scores_shape(query, key, value)
+    bias = mask = None
+    if is_causal:
+        if attn_mask is not None:
+            raise ValueError(
+                "scaled_dot_product_attention expected either attn_mask or is_causal=True, got "
+                "both: put the causal mask into attn_mask"
+            )
+        mask = np.tri(shape[-2], shape[-1]) > 0
+    elif attn_mask is not None:
+        bias, mask = _sorted_mask(attn_mask, query, shape)
+    keep = None
+    if dropout_p > 0:
+        keep = kernels.dropout.keep_mask(default_generator().numpy, shape, dropout_p)
+    return attend(
+        query, key, value, bias, mask, keep,
+        scale=1 / math.sqrt(query.shape[-1]) if scale is None else float(scale),
+        boost=1 / (1 - dropout_p) if dropout_p < 1 else 0.0,
+    )  # fmt: skip
+
+
+def _check(query, key, value, dropout_p: float) -> None:
+    if not 0 <= dropout_p <= 1:
+        raise ValueError(f"dropout_p expected a probability between 0 and 1, got {dropout_p}")
+    for name, x in (("query", query), ("key", key), ("value", value)):
+        if x.ndim < 2:
+            raise ShapeError(f"expected {name} of at least 2 dimensions, got shape {x.shape}")
+        if x.dtype != query.dtype or x.dtype.kind != "f":
+            raise DtypeError(
+                "scaled_dot_product_attention expected query, key and value of one floating point "
+                f"dtype, got {query.dtype}, {key.dtype} and {value.dtype}"
+            )
+
+
+def _shared_heads(query, x, name: str):
+    """Repeat the heads of `x` so that there are as many as in `query`."""
+    if query.ndim < 3 or x.ndim < 3:
+        raise ShapeError(f"enable_gqa expected heads on axis -3, got shape {x.shape} for {name}")
+    if not x.shape[-3] or query.shape[-3] % x.shape[-3]:
+        raise ShapeError(
+            f"enable_gqa expected a number of {name} heads that divides the query's "
+            f"{query.shape[-3]}, got {x.shape[-3]}"
+        )
+    return repeat_interleave(x, query.shape[-3] // x.shape[-3], -3)
+
+
+def _scores_shape(query, key, value) -> tuple[int, ...]:
+    """The shape (..., L, S) of the weights; the sizes are checked here."""
+    if query.shape[-1] != key.shape[-1]:
+        raise ShapeError(
+            "expected query and key with the same last dimension, got shapes "
+            f"{query.shape} and {key.shape}"
+        )
+    if key.shape[-2] != value.shape[-2]:
+        raise ShapeError(
+            f"expected as many values as keys on axis -2, got shapes {value.shape} and {key.shape}"
+        )
+    try:
+        batch = np.broadcast_shapes(query.shape[:-2], key.shape[:-2], value.shape[:-2])
+    except ValueError:
+        raise ShapeError(
+            "expected query, key and value whose leading dimensions broadcast, got shapes "
+            f"{query.shape}, {key.shape} and {value.shape}"
+        ) from None
+    return (*batch, query.shape[-2], key.shape[-2])
+
+
+def _sorted_mask(attn_mask, query, shape):
+    """`attn_mask` as either a bias to add or a bool mask."""
+    if attn_mask.dtype != query.dtype and attn_mask.dtype.kind != "b":
+        raise DtypeError(
+            f"attn_mask expected bool or {query.dtype} like the query, got {attn_mask.dtype}"
+        )
+    fits = 2 <= len(attn_mask.shape) <= len(shape) and builtins.all(
+        m in (1, n) for m, n in zip(attn_mask.shape[::-1], shape[::-1], strict=False)
+    )
+    if not fits:
+        raise ShapeError(
+            f"attn_mask expected 2 dimensions or more that broadcast to {shape}, got "
+            f"{attn_mask.shape}"
+        )
+    return (None, attn_mask) if attn_mask.dtype.kind == "b" else (attn_mask, None)

@@ -1,0 +1,193 @@
+"""Special functions against PyTorch: values, first and second derivatives, edges, dtypes."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+import autograd as ag  # noqa: E402
+from autograd.errors import DtypeError  # noqa: E402
+
+inf, nan = math.inf, math.nan
+SIDES = ((ag, ag.tensor, ag.grad), (torch, torch.tensor, torch.autograd.grad))
+
+
+def as_array(value):
+    return value.numpy(force=True) if hasattr(value, "detach") else np.asarray(value)
+
+
+def same(mine, reference, tolerance=1e-9):
+    mine, reference = as_array(mine), as_array(reference)
+    assert mine.shape == reference.shape
+    assert mine.dtype == reference.dtype
+    np.testing.assert_allclose(mine, reference, rtol=tolerance, atol=tolerance)
+
+
+def agree(call, *arrays, second=True):
+    """Compare ``call(lib, *tensors)``: its value, gradients, and gradients of the gradients."""
+    answers = []
+    for lib, tensor, grad in SIDES:
+        rng = np.random.default_rng(0)
+        leaves = [tensor(np.asarray(a, np.float64), requires_grad=True) for a in arrays]
+        out = call(lib, *leaves)
+        cotangent = tensor(rng.uniform(0.5, 1.5, size=tuple(out.shape)), requires_grad=True)
+        first = grad(out, leaves, cotangent, create_graph=second)
+        values = [out, *first]
+        if second:
+            mixed = sum((g * tensor(rng.normal(size=tuple(g.shape)))).sum() for g in first)
+            mixed = mixed + 0 * cotangent.sum()
+            values += grad(mixed, [*leaves, cotangent], allow_unused=True, materialize_grads=True)
+        answers.append(values)
+    for mine, reference in zip(*answers, strict=True):
+        same(mine, reference)
+
+
+def named(lib, name):
+    where = lib.special if name.startswith("special_") else lib
+    return getattr(where, name.removeprefix("special_"))
+
+
+EVERYWHERE = [-80.3, -20.0, -7.3, -2.5, -0.7, -1e-3, 1e-3, 0.3, 1.0, 2.5, 19.0, 21.0, 80.0]
+GAMMA = [-20.4, -7.3, -2.7, -0.3, 1e-9, 0.2, 0.6, 1.2, 1.9, 2.6, 6.0, 9.9, 10.1, 40.0, 1e6]
+SMOOTH = {
+    "lgamma": GAMMA, "digamma": GAMMA, "i0": EVERYWHERE, "special_i0e": EVERYWHERE,
+    "special_i1": EVERYWHERE, "special_i1e": EVERYWHERE,
+    "erfinv": [-0.9999, -0.6, -1e-9, 0.2, 0.499, 0.501, 0.99],
+    "special_erfcx": [-5.0, -0.6, -0.3, 0.0, 0.4, 0.6, 3.0, 27.0, 29.0, 1e4],
+    "special_ndtr": [-8.0, -1.0, 0.0, 0.7, 5.0],
+    "special_ndtri": [1e-20, 1e-3, 0.2, 0.3, 0.5, 0.74, 0.76, 0.999],
+    "special_log_ndtr": [-30.0, -20.0, -1.01, -0.99, 0.0, 2.0, 6.0],
+    "special_entr": [1e-9, 0.3, 1.0, 5.0],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", list(SMOOTH))
+def test_one_operand(name):
+    agree(lambda lib, x: named(lib, name)(x), SMOOTH[name])
+    agree(lambda lib, x: named(lib, name)(x), SMOOTH[name][-1])
+    agree(lambda lib, x: named(lib, name)(x), np.zeros((2, 0)))
+
+
+EDGES = [-inf, -1.0, -0.0, 0.0, 1.0, inf, nan]
+
+
+@pytest.mark.parametrize("name", list(SMOOTH))
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_edges(name, dtype):
+    x = np.array([*EDGES, 0.25], dtype)
+    if name in ("i0", "special_i0e", "special_i1e", "special_i1"):
+        x = x[np.isfinite(x)]  # PyTorch's series give nan at infinity, where these have limits
+    same(named(ag, name)(ag.tensor(x)), named(torch, name)(torch.tensor(x)), 1e-6)
+    whole = np.array([1, 0])
+    same(named(ag, name)(ag.tensor(whole)), named(torch, name)(torch.tensor(whole)), 1e-6)
+
+
+def test_gradients_at_edges():
+    for name, places in (("special_entr", [0.0, -1.0]), ("special_i1", [0.0]),
+                         ("special_i1e", [0.0]), ("erfinv", [1.0, -1.0])):  # fmt: skip
+        agree(lambda lib, x, name=name: named(lib, name)(x), places, second=False)
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 5])
+def test_polygamma(n):
+    agree(lambda lib, x: lib.polygamma(n, x), [-7.3, -0.3, 0.2, 1.5, 9.0, 11.0, 300.0])
+    agree(lambda lib, x: x.polygamma(n), [0.2, 1.5])
+
+
+def test_mvlgamma():
+    for p in (1, 2, 4):
+        agree(lambda lib, x, p=p: lib.mvlgamma(x, p), [2.1, 3.0, 20.5])
+        agree(lambda lib, x, p=p: x.mvlgamma(p), [2.1])
+
+
+def test_zeta():
+    s, q = np.meshgrid([0.5, 1.0, 1.1, 2.0, 7.0, 60.0], [-1.0, 0.0, 0.1, 1.0, 12.0, 1e5])
+    same(
+        ag.special.zeta(ag.tensor(s), ag.tensor(q)), torch.special.zeta(*map(torch.tensor, (s, q)))
+    )
+    same(ag.special.zeta(2.0, ag.tensor([1.0])), torch.special.zeta(2.0, torch.tensor([1.0])), 1e-6)
+    agree(lambda lib, x: lib.special.zeta(2.5, x), [0.2, 3.0], second=False)
+
+
+@pytest.mark.parametrize("name", ["igamma", "igammac"])
+def test_incomplete_gamma(name):
+    a, x = np.meshgrid([0.0, 0.1, 1.0, 9.5, 40.0, 300.0], [0.0, 0.05, 1.0, 8.0, 50.0, 290.0, inf])
+    same(getattr(ag, name)(ag.tensor(a), ag.tensor(x)),
+         getattr(torch, name)(torch.tensor(a), torch.tensor(x)))  # fmt: skip
+    agree(lambda lib, x: getattr(lib, name)(lib.ones_like(x) * 2.5, x), [0.2, 3.0, 9.0])
+    same(getattr(ag, name)(ag.tensor([1.0]), 2.0),
+         getattr(torch, name)(*map(torch.tensor, ([1.0], [2.0]))), 1e-6)  # fmt: skip
+
+
+ONE = ("digamma", "psi", "gammaln", "i0", "erf", "erfc", "erfinv", "exp2", "expm1", "expit",
+       "log1p", "logit", "round", "sinc")  # fmt: skip
+TWO = ("xlogy", "gammainc", "gammaincc")
+
+
+@pytest.mark.parametrize("name", ONE + TWO)
+def test_aliases(name):
+    x = [np.array([0.2, 0.7])] * (2 if name in TWO else 1)
+    same(named(ag, f"special_{name}")(*map(ag.tensor, x)),
+         named(torch, f"special_{name}")(*map(torch.tensor, x)))  # fmt: skip
+
+
+def test_xlog1py():
+    agree(lambda lib, x, y: lib.special.xlog1py(x, y), [0.5, 2.0, -3.0], [0.3, -0.5, 7.0])
+    agree(lambda lib, x, y: lib.special.xlog1py(x, y), [0.0, 0.0], [0.3, -0.5])
+    x, y = np.array([0.0, 0.0, 0.0, 1.0]), np.array([-1.0, -2.0, nan, -1.0])
+    same(ag.special.xlog1py(ag.tensor(x), ag.tensor(y)),
+         torch.special.xlog1py(torch.tensor(x), torch.tensor(y)))  # fmt: skip
+
+
+# -- signs, exponents, integers -------------------------------------------------------------------
+
+
+def test_copysign():
+    agree(lambda lib, x, y: lib.copysign(x, y), [1.0, -2.0, 0.0, 3.0], [-0.0, 2.0, -1.0, 0.0],
+          second=False)  # fmt: skip
+    agree(lambda lib, x: lib.copysign(x, -1.0), [1.0, -2.0])
+    whole = np.array([1, -2])
+    same(ag.copysign(ag.tensor(whole), 2), torch.copysign(torch.tensor(whole), 2))
+
+
+@pytest.mark.parametrize("name", ["signbit", "isposinf", "isneginf", "isreal"])
+def test_predicates(name):
+    for x in (np.array(EDGES), np.array([-1, 0, 2])):
+        same(getattr(ag, name)(ag.tensor(x)), getattr(torch, name)(torch.tensor(x)))
+
+
+def test_exponents():
+    agree(lambda lib, x, y: lib.ldexp(x, y), [1.0, -3.0], [4.0, -2.0])
+    agree(lambda lib, x: lib.frexp(x)[0], [1.0, -3.0, 100.0])
+    x = np.array([0.0, 1.0, -3.0, 1e300])
+    for mine, reference in zip(ag.frexp(ag.tensor(x)), torch.frexp(torch.tensor(x)), strict=True):
+        same(mine, reference)
+    with pytest.raises(DtypeError):
+        ag.frexp(ag.tensor([1]))
+
+
+def test_float_power():
+    agree(lambda lib, x, y: lib.float_power(x, y), [1.0, 3.0], [4.0, -2.0])
+    x = np.array([1.0, 3.0], np.float32)
+    same(ag.float_power(ag.tensor(x), 2), torch.float_power(torch.tensor(x), 2))
+    same(ag.float_power(2, ag.tensor([1, 3])), torch.float_power(2, torch.tensor([1, 3])))
+
+
+def test_nextafter():
+    for dtype in (np.float32, np.float64):
+        x, y = np.array([0.0, 1.0, inf, nan], dtype), np.array([1.0, -2.0, 0.0, 1.0], dtype)
+        mine = ag.nextafter(ag.tensor(x), ag.tensor(y))
+        same(mine, torch.nextafter(*map(torch.tensor, (x, y))), 0)
+
+
+def test_integers():
+    x, y = np.array([12, 0, -8, 7]), np.array([8, 0, 12, 21])
+    for name in ("gcd", "lcm"):
+        same(getattr(ag, name)(*map(ag.tensor, (x, y))),
+             getattr(torch, name)(*map(torch.tensor, (x, y))))  # fmt: skip
+    with pytest.raises(DtypeError):
+        ag.gcd(ag.tensor([1.0]), 2)
