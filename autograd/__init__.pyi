@@ -22,9 +22,11 @@ from autograd.creation import from_dlpack as from_dlpack
 from autograd.creation import from_numpy as from_numpy
 from autograd.creation import full as full
 from autograd.creation import full_like as full_like
+from autograd.creation import is_floating_point as is_floating_point
 from autograd.creation import is_tensor as is_tensor
 from autograd.creation import linspace as linspace
 from autograd.creation import logspace as logspace
+from autograd.creation import numel as numel
 from autograd.creation import ones as ones
 from autograd.creation import tensor as tensor
 from autograd.creation import zeros as zeros

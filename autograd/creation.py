@@ -10,8 +10,8 @@ from autograd.tensor import Tensor, asarray, method, wrap
 
 __all__ = [
     "arange", "as_tensor", "empty", "empty_like", "eye", "from_dlpack", "from_numpy", "full",
-    "full_like", "is_tensor", "linspace", "logspace", "ones", "ones_like", "tensor", "zeros",
-    "zeros_like",
+    "full_like", "is_floating_point", "is_tensor", "linspace", "logspace", "numel", "ones",
+    "ones_like", "tensor", "zeros", "zeros_like",
 ]  # fmt: skip
 
 
@@ -85,6 +85,16 @@ def _convert(data, dtype) -> np.ndarray:
         return asarray(data, dtype)
     except ValueError as error:
         raise ValueError(f"expected numbers in a rectangular nested sequence: {error}") from None
+
+
+def numel(input: Tensor) -> int:
+    """Return the number of elements."""
+    return input.numel()
+
+
+def is_floating_point(input: Tensor) -> bool:
+    """Tell whether the dtype is a float."""
+    return input.is_floating_point()
 
 
 def is_tensor(obj) -> bool:

@@ -92,11 +92,16 @@ class Tensor:
         """Return the number of axes."""
         return self.array.ndim
 
+    def stride(self, dim: int | None = None):
+        """Return how many elements apart neighbours along each axis (or axis `dim`) lie."""
+        strides = tuple(s // self.array.itemsize for s in self.array.strides)
+        return strides if dim is None else strides[dim]
+
     def numel(self) -> int:
         """Return the number of elements."""
         return self.array.size
 
-    nelement = numel
+    nelement, ndimension = numel, dim
 
     def element_size(self) -> int:
         """Return the bytes of one element."""
@@ -207,6 +212,13 @@ class Tensor:
         False
         """
         return wrap(self.array)
+
+    def detach_(self) -> Tensor:
+        """Take this tensor itself out of the graph, as between stretches of a long sequence."""
+        if self._view is not None and self._view.tracked:
+            raise GraphError("a view cannot be detached in place: use .detach()")
+        self._node = None
+        return self
 
     # -- conversions -----------------------------------------------------------------------------
 

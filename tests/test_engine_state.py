@@ -363,3 +363,18 @@ def test_strict_dtypes_refuse_widening():
         assert (x * 2.0 + 1).dtype == ag.float32
         assert x.double().dtype == x.sum(dtype=ag.float64).dtype == ag.float64, "was asked for"
         assert (x.sin() + x.mean()).dtype == ag.float32
+
+
+def test_detach_in_place_cuts_the_graph():
+    x = ag.tensor([1.0, 2.0], requires_grad=True)
+    h = x * 2
+    assert h.detach_() is h and h.is_leaf and not h.requires_grad
+    assert (h * x).sum().backward() is None and x.grad.tolist() == [2.0, 4.0]
+    with pytest.raises(GraphError, match="view"):
+        (x * 2)[0].detach_()
+
+
+def test_strides_are_counted_in_elements():
+    x = ag.zeros(2, 3)
+    assert x.stride() == (3, 1) and x.t().stride() == (1, 3) and x.stride(0) == 3
+    assert x.ndimension() == 2 and ag.numel(x) == 6 and ag.is_floating_point(x)
