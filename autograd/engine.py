@@ -222,9 +222,8 @@ def _deliver(leaf: Leaf, g) -> None:
     if isinstance(g, Tensor):
         tensor._grad = g if old is None else old + g
     elif old is None:
-        # Keep the array itself if nobody else can see it: of the references counted, three are
-        # names on the way here and one is the argument of getrefcount.
-        kept = type(g) is np.ndarray and sys.getrefcount(g) <= 4 and _owns_memory(g)
+        # Keep the array itself if nobody else can see it.
+        kept = type(g) is np.ndarray and sys.getrefcount(g) <= _ALONE and _owns_memory(g)
         tensor._grad = wrap(g if kept else np.array(g, order="C"))
     elif old.requires_grad:
         tensor._grad = old.detach() + wrap(np.asarray(g))
@@ -232,6 +231,22 @@ def _deliver(leaf: Leaf, g) -> None:
         np.add(old.array, g, out=old.array)
     for hook in tuple((leaf.post_hooks or {}).values()):
         hook(tensor)
+
+
+def _references_on_the_way(g=None, depth: int = 2) -> int:
+    """What getrefcount says of an array that only `_walk`, `_arrive` and `_deliver` have named.
+
+    Counted rather than written down: interpreters differ in whether passing an argument counts.
+    """
+    if g is None:
+        g = np.empty(0)
+    if depth:
+        g = _references_on_the_way(g, depth - 1)
+        return g
+    return sys.getrefcount(g)
+
+
+_ALONE = _references_on_the_way()
 
 
 def _owns_memory(array: np.ndarray) -> bool:

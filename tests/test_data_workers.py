@@ -193,7 +193,7 @@ def test_errors_of_the_init_function_and_of_what_cannot_be_sent():
 
 def test_timeout():
     slow = Trouble(lambda: time.sleep(60))
-    with pytest.raises(RuntimeError, match=r"worker 1 gave no batch within timeout=0.3"):
+    with pytest.raises(RuntimeError, match=r"worker \d gave no batch within timeout=0.3"):
         list(loader(slow, 2, timeout=0.3))
     assert not processes()
 

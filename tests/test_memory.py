@@ -230,3 +230,35 @@ def test_gradient_arrays_are_adopted_not_copied(traced):
     after, peak = tracemalloc.get_traced_memory()
     assert after < before + 1.5 * MIB
     assert peak < before + 3.5 * MIB
+
+
+def test_gradients_never_share_memory():
+    def leaves():
+        return [ag.ones(3, requires_grad=True) for _ in range(3)]
+
+    seen = []
+    a, b, c = leaves()
+    seed = ag.ones(3)
+    a.register_hook(seen.append)
+    ((a + b) + c).backward(seed)
+    kept = [a.grad.array, b.grad.array, c.grad.array, seed.array, *(g.array for g in seen)]
+    a, b, c = leaves()
+    y = (a + b).reshape(3, 1).expand(3, 2).sum(1) + c
+    y.backward(seed, retain_graph=True)
+    kept += [a.grad.array, b.grad.array, c.grad.array]
+    for i, first in enumerate(kept):
+        assert first.flags.writeable
+        assert not any(np.shares_memory(first, other) for other in kept[:i])
+
+
+def test_a_fresh_gradient_is_kept_not_copied():
+    x = ag.ones(512, 512, requires_grad=True)
+    loss = (x * 3.0).sum()
+    tracemalloc.start()
+    try:
+        loss.backward()
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert x.grad.array.base is None and x.grad.array[0, 0] == 3
+    assert peak < 1.5 * x.nbytes, "the gradient was made once and copied once"
