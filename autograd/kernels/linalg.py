@@ -86,7 +86,7 @@ def symmetric(a: np.ndarray, upper: bool) -> np.ndarray:
     a function of symmetric matrices then has the symmetric gradient that its rule gives.
     """
     other = a.swapaxes(-1, -2)
-    if np.abs(a - other).max(initial=0) <= 1e-4 * np.abs(a).max(initial=0):
+    if np.abs(a - other).max(initial=0) <= 1e-5 * np.abs(a).max(initial=0):
         return (a + other) / 2
     half = np.triu(a, 1) if upper else np.tril(a, -1)
     return half + half.swapaxes(-1, -2) + a * np.eye(a.shape[-1], dtype=a.dtype)
