@@ -8,7 +8,7 @@ from autograd import kernels
 from autograd.tensor import Tensor
 from optim.optimizer import Optimizer
 from optim.options import in_range, only_default
-from optim.state import like, number
+from optim.state import begin
 
 
 class Adadelta(Optimizer):
@@ -67,9 +67,7 @@ class Adadelta(Optimizer):
     def update(self, param: Tensor, grad: np.ndarray, state: dict, group: dict) -> None:
         """Change one parameter and its running means."""
         if not state:
-            state["step"] = number()
-            for name in self.like_param:
-                state[name] = like(param)
+            begin(state, param, self.like_param)
         state["step"].array += 1
         kernels.step_scaled.adadelta(
             param.array,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from autograd import kernels
-from autograd.dtypes import float32
-from autograd.tensor import Tensor, wrap
+from autograd.tensor import Tensor
 from optim.optimizer import Optimizer
 from optim.options import betas_in_range, in_range, only_default
+from optim.state import begin
 
 
 class Adam(Optimizer):
@@ -75,9 +75,7 @@ class Adam(Optimizer):
     def update(self, param: Tensor, grad: np.ndarray, state: dict, group: dict) -> None:
         """Change one parameter and its running means."""
         if not state:
-            state["step"] = wrap(np.zeros((), float32))
-            for name in self.like_param[: 3 if group["amsgrad"] else 2]:
-                state[name] = wrap(np.zeros_like(param.array))
+            begin(state, param, self.like_param[: 3 if group["amsgrad"] else 2])
         state["step"].array += 1
         beta1, beta2 = group["betas"]
         kernels.step.adam(

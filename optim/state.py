@@ -25,6 +25,13 @@ def like(param: Tensor, value: float = 0.0) -> Tensor:
     return wrap(np.full_like(param.array, value))
 
 
+def begin(state: dict[str, Any], param: Tensor, names) -> None:
+    """Start the state of `param`: no steps yet, and zeros for each running quantity in `names`."""
+    state["step"] = number()
+    for name in names:
+        state[name] = like(param)
+
+
 def collect(optimizer) -> dict[str, Any]:
     """Return {"state": {number: dict}, "param_groups": [options and numbers]}."""
     numbers: dict[int, int] = {}
