@@ -37,11 +37,11 @@ def _simple(record: Op) -> Callable:
         params = defaults
         if keywords or len(args) != arity:
             args, params = record.bind(args, keywords)
-        arrays, mask, wrapped = _unwrap(args)
+        arrays, mask, wrapped = unwrap(args)
         given = arrays
         if prepare is not None and not settled(arrays):
             args = prepare(args)
-            arrays, mask, wrapped = _unwrap(args)
+            arrays, mask, wrapped = unwrap(args)
         try:
             out = forward(*arrays, **params)
         except Exception as error:
@@ -71,7 +71,7 @@ def _simple(record: Op) -> Callable:
     return call
 
 
-def _unwrap(args) -> tuple[list, int, bool]:
+def unwrap(args) -> tuple[list, int, bool]:
     """The arrays in `args`, a bit for each one that wants gradients, and if any was a Tensor."""
     arrays, mask, bit, wrapped = [], 0, 1, False
     for a in args:
@@ -100,7 +100,7 @@ def _general(record: Op) -> Callable:
         given = args
         if record.prepare is not None:
             args = tuple(record.prepare(args))
-        arrays, _, wrapped = _unwrap(args)
+        arrays, mask, wrapped = unwrap(args)
         try:
             result = forward(*([arrays] if record.variadic else arrays), **params)
         except Exception as error:
@@ -115,7 +115,7 @@ def _general(record: Op) -> Callable:
             for out in outs if outputs else (outs,):
                 refuse_widening(record, given, out)
         return (
-            record_call(record, args, arrays, outs, residuals, params) if wrapped else outs
+            record_call(record, args, arrays, mask, outs, residuals, params) if wrapped else outs
         ), residuals
 
     def call(*args, **keywords):
@@ -134,12 +134,11 @@ def _by_name(record: Op) -> Callable:
     return forward
 
 
-def record_call(record: Op, args, arrays, outs, residuals, params):
-    """Wrap the outputs of a call, with a node if any input wants gradients."""
+def record_call(record: Op, args, arrays, mask, outs, residuals, params):
+    """Wrap the outputs of a call, with a node if any input wants gradients (a bit in `mask`)."""
     several = bool(record.outputs)
     outs = tuple(np.asarray(out) for out in outs) if several else np.asarray(outs)
     state = CURRENT.get()
-    _, mask, _ = _unwrap(args)
     node = None
     if mask and state.grad and record.rules:
         plan = record.plans.get((len(args), mask)) or _plan(record, mask, args)

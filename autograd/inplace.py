@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from autograd.call import record_call
+from autograd.call import record_call, unwrap
 from autograd.errors import DtypeError, GraphError, ShapeError
 from autograd.mode import CURRENT
 from autograd.node import Node, Output
@@ -70,9 +70,9 @@ def rebase(target: Tensor, value: Tensor, name: str) -> None:
         target._node = value._node
     elif value.requires_grad or view.base.requires_grad:
         base = view.base
-        arrays = (base.array, value.array)
+        arrays, mask, _ = unwrap((base, value))
         params = {"chain": view.chain}  # not the view: the node must not hold the base, in a cycle
-        written = record_call(view_write.op, (base, value), arrays, base.array, (), params)
+        written = record_call(view_write.op, (base, value), arrays, mask, base.array, (), params)
         _move_retained(base, written._node)
         base._node = written._node
         view.sync(target)
