@@ -9,8 +9,10 @@ from __future__ import annotations
 import ast
 import functools
 import inspect
+import linecache
 import textwrap
 from collections.abc import Callable, Iterator
+from types import CodeType
 
 import numpy as np
 
@@ -21,10 +23,13 @@ from autograd.tensor import wrap
 
 POINTS = (-6.0, -3.0, -1.0, -0.5, 0.0, 0.5, 1.0, 3.0, 6.0)  # where elementwise functions have kinks
 STEP = 1e-7
+WIDTH = 100  # of a line of code
 
 
 def formulas(record: Op) -> list[str]:
     """The derivative rules of an op, as they stand in its file.
+
+    Rules that are functions with names come first, then what they are rules of.
 
     Examples
     --------
@@ -32,30 +37,57 @@ def formulas(record: Op) -> list[str]:
     >>> formulas(OPS["exp"])
     ['exp.vjp(input=lambda g, out: g * out)']
     """
-    code = getattr(inspect.unwrap(record.forward), "__code__", None)
-    return _rules_in(code.co_filename).get(record.name, []) if code else []
+    functions, alone, joint = [], [], []
+    for name, rule in record.rules.items():
+        function = inspect.unwrap(rule.function)
+        shown = _source(function.__code__)
+        if function.__name__ != "<lambda>":
+            functions.append(shown)
+            shown = function.__name__
+        if len(rule.inputs) == 1:
+            alone.append(f"{name}={shown}")
+        else:
+            names = ", ".join(f'"{name}"' for name in rule.inputs)
+            joint.append(_call(record, [f"({names})", shown]))
+    rules = [*joint, _call(record, alone)] if alone else joint
+    return [*dict.fromkeys(functions), *dict.fromkeys(rules)]  # some serve several inputs
+
+
+def _call(record: Op, arguments: list[str]) -> str:
+    """A call of the op's ``vjp``, on one line if it fits there."""
+    line = f"{record.name}.vjp({', '.join(arguments)})"
+    if len(line) <= WIDTH and "\n" not in line:
+        return line
+    indented = "".join(textwrap.indent(argument, "    ") + ",\n" for argument in arguments)
+    return f"{record.name}.vjp(\n{indented})"
+
+
+def _source(code: CodeType) -> str:
+    """The text of a function or a lambda."""
+    text, nodes = _functions_in(code.co_filename)
+    spans = {place for place in code.co_positions() if place[3]}
+    # A lambda may stand on a line with others, or in another one: the innermost that fits.
+    for node in reversed(nodes.get((code.co_name, code.co_firstlineno), [])):
+        start, end = (node.lineno, node.col_offset), (node.end_lineno, node.end_col_offset)
+        if all(start <= (line, col) and (stop, edge) <= end for line, stop, col, edge in spans):
+            first, _, rest = (ast.get_source_segment(text, node) or "").partition("\n")
+            margin = "" if isinstance(node, ast.Lambda) else "    "
+            return "\n".join([first, textwrap.indent(textwrap.dedent(rest), margin)]).rstrip()
+    return code.co_name
 
 
 @functools.cache
-def _rules_in(path: str) -> dict[str, list[str]]:
-    """By op: the calls of ``op.vjp`` in a file, and the named functions that these mention."""
-    with open(path) as file:
-        text = file.read()
-    tree = ast.parse(text)
-    functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
-    found: dict[str, list[str]] = {}
-    for node in ast.walk(tree):
-        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
-            continue
-        if node.func.attr != "vjp" or not isinstance(node.func.value, ast.Name):
-            continue
-        parts = found.setdefault(node.func.value.id, [])
-        given = [*node.args, *(keyword.value for keyword in node.keywords)]
-        for name in dict.fromkeys(x.id for x in given if isinstance(x, ast.Name)):
-            if name in functions:
-                parts.append(ast.get_source_segment(text, functions[name]) or "")
-        parts.append(textwrap.dedent(ast.get_source_segment(text, node) or ""))
-    return found
+def _functions_in(path: str) -> tuple[str, dict[tuple[str, int], list]]:
+    """A file's text, and its functions by what their code says: a name and a first line."""
+    text = "".join(linecache.getlines(path))
+    found: dict[tuple[str, int], list] = {}
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Lambda):
+            found.setdefault(("<lambda>", node.lineno), []).append(node)
+        elif isinstance(node, ast.FunctionDef):
+            first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
+            found.setdefault((node.name, first), []).append(node)
+    return text, found
 
 
 def kinks(record: Op) -> Iterator[str]:

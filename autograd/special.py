@@ -15,6 +15,8 @@ ALSO_HERE = {  # name here -> op of another space
     "gammaincc": "igammac",
     "gammaln": "lgamma",
     "multigammaln": "mvlgamma",
+    "modified_bessel_i0": "i0",
+    "modified_bessel_i1": "special_i1",
     "psi": "digamma",
 }  # fmt: skip
 

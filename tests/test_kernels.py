@@ -8,31 +8,9 @@ from unittest import mock
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
+from twins import close, draw_array, dtypes, layouts, seeds, slope
 
 from autograd.kernels import conv, dropout, embedding, norm, pool
-
-TOLERANCE = {np.float32: 2e-4, np.float64: 1e-11}
-dtypes = st.sampled_from([np.float32, np.float64])
-layouts = st.sampled_from(["plain", "transposed", "strided", "reversed"])
-seeds = st.integers(0, 2**32 - 1)
-
-
-def draw_array(seed, shape, dtype, layout="plain"):
-    """Normal numbers in memory that is laid out in one of several ways."""
-    rng = np.random.default_rng(seed)
-    if layout == "transposed":
-        return rng.normal(size=shape[::-1]).astype(dtype).T
-    if layout == "strided":
-        return rng.normal(size=(*shape, 2)).astype(dtype)[..., 1]
-    array = rng.normal(size=shape).astype(dtype)
-    return array[..., ::-1] if layout == "reversed" else array
-
-
-def close(actual, expected, dtype):
-    assert actual.dtype == dtype
-    assert actual.shape == expected.shape
-    np.testing.assert_allclose(actual, expected, rtol=TOLERANCE[dtype], atol=TOLERANCE[dtype])
-
 
 # -- convolution -----------------------------------------------------------------------------------
 
@@ -235,16 +213,8 @@ def test_gradient_of_normalisation_is_the_slope(axes, shape, seed):
     arrays = [x, weight, bias]
     gradients = norm.backward(g, *arrays, mean, var, axes, 0.1, (True, True, True))
     for array, gradient in zip(arrays, gradients, strict=True):
-        slope = np.empty(array.shape)
-        for place in np.ndindex(*array.shape):
-            value, step = array[place], 1e-6
-            array[place] = value + step
-            above = (naive_normalise(*arrays, axes, 0.1) * g).sum()
-            array[place] = value - step
-            below = (naive_normalise(*arrays, axes, 0.1) * g).sum()
-            array[place] = value
-            slope[place] = (above - below) / (2 * step)
-        np.testing.assert_allclose(gradient, slope, rtol=1e-5, atol=1e-7)
+        expected = slope(lambda: (naive_normalise(*arrays, axes, 0.1) * g).sum(), array)
+        np.testing.assert_allclose(gradient, expected, rtol=1e-5, atol=1e-7)
     assert norm.backward(g, *arrays, mean, var, axes, 0.1, (False, False, False)) == (None,) * 3
 
 

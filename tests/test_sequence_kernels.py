@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from twins import close, dtypes, seeds, slope
 
 from autograd.kernels import attention, recurrent
 
-TOLERANCE = {np.float32: 2e-4, np.float64: 1e-11}
-dtypes = st.sampled_from([np.float32, np.float64])
-seeds = st.integers(0, 2**32 - 1)
 sizes = st.lists(st.integers(1, 3), min_size=1, max_size=4).map(
     lambda sizes: tuple(sorted(sizes, reverse=True))
 )
-
-
-def close(actual, expected, dtype):
-    assert actual.dtype == dtype
-    np.testing.assert_allclose(actual, expected, rtol=TOLERANCE[dtype], atol=TOLERANCE[dtype])
 
 
 def sigmoid(x):
@@ -82,6 +77,79 @@ def test_packed_sequences_one_by_one(step, gates, sizes, dtype, seed, reverse, h
             close(cells[k], c_n, dtype)
 
 
+def test_walking_through_packed_rows():
+    assert recurrent.walk((3, 1), False) == [(slice(0, 3), 3), (slice(3, 4), 1)]
+    assert recurrent.walk((3, 1), True) == [(slice(3, 4), 1), (slice(0, 3), 3)]
+
+
+def projected(x, h, c, w_ih, w_hh, bias, w_hr, sizes, reverse):
+    """An LSTM whose shown state is a product, by its definition."""
+
+    def step(pre_x, pre_h, h, c):
+        shown, c = lstm_step(pre_x, pre_h, h, c)
+        return w_hr @ shown, c
+
+    starts = np.cumsum((0, *sizes[:-1]))
+    output, last = np.empty((len(x), len(w_hr))), []
+    for k in range(sizes[0]):
+        rows = [start + k for start, n in zip(starts, sizes, strict=True) if n > k]
+        shown, *states = alone(step, x[rows], h[k], c[k], w_ih, w_hh, bias, 0 * bias, reverse)
+        output[rows] = shown
+        last.append(states)
+    return output, *map(np.array, zip(*last, strict=True))
+
+
+@given(sizes=sizes, seed=seeds, reverse=st.booleans())
+def test_projected_lstm(sizes, seed, reverse):
+    rng = np.random.default_rng(seed)
+    shapes = (sum(sizes), 2), (sizes[0], 2), (sizes[0], 3), (12, 2), (12, 2), (12,), (2, 3)
+    arrays = [rng.normal(size=shape) for shape in shapes]
+    found = recurrent.lstm(*arrays, sizes, reverse)
+    for actual, expected in zip(found, projected(*arrays, sizes, reverse), strict=False):
+        close(actual, expected, np.float64)
+
+
+@pytest.mark.parametrize("kind", ["lstm", "projected", "gru", "tanh", "relu"])
+@given(sizes=sizes, seed=seeds, reverse=st.booleans())
+@settings(max_examples=8)
+def test_gradients_through_time_are_slopes(kind, sizes, seed, reverse):
+    """Of the forward kernels, which the tests above compare with their steps."""
+    rng, order = np.random.default_rng(seed), (sizes, reverse)
+    gates = {"lstm": 4, "projected": 4, "gru": 3}.get(kind, 1)
+    rows, batch = sum(sizes), sizes[0]
+    x, h, c, w_ih, w_hh, b_ih, b_hh, w_hr = (
+        rng.normal(size=shape)
+        for shape in ((rows, 2), (batch, 2), (batch, 2), (gates * 2, 2), (gates * 2, 2),
+                      (gates * 2,), (gates * 2,), (2, 2))
+    )  # fmt: skip
+    g = rng.normal(size=(rows, 2)), *rng.normal(size=(2, batch, 2))
+    if kind in ("lstm", "projected"):
+        w_hr = w_hr if kind == "projected" else None
+        arrays = [x, h, c, w_ih, w_hh, b_ih, w_hr]
+        run = functools.partial(recurrent.lstm, *arrays, *order)
+        output, _, _, *kept = run()
+        found = recurrent.lstm_gradient(*g, x, h, c, w_ih, w_hh, w_hr, output, *kept, *order)
+        shown = 3
+    elif kind == "gru":
+        arrays = [x, h, w_ih, w_hh, b_ih, b_hh]
+        run = functools.partial(recurrent.gru, *arrays, *order)
+        output, _, *kept = run()
+        found = recurrent.gru_gradient(*g[:2], x, h, w_ih, w_hh, output, *kept, *order)
+        shown = 2
+    else:
+        arrays = [x, h, w_ih, w_hh, b_ih]
+        run = functools.partial(recurrent.rnn, *arrays, kind, *order)
+        found = recurrent.rnn_gradient(*g[:2], x, h, w_ih, w_hh, run()[0], kind, *order)
+        shown = 2
+
+    def total():
+        return sum((a * b).sum() for a, b in zip(run()[:shown], g, strict=False))
+
+    for array, gradient in zip(arrays, found, strict=True):
+        if array is not None:
+            np.testing.assert_allclose(gradient, slope(total, array), rtol=1e-5, atol=1e-6)
+
+
 @given(dtype=dtypes, seed=seeds, shape=st.tuples(*[st.integers(1, 3)] * 4))
 def test_attention(dtype, seed, shape):
     targets, sources, size, width = shape
@@ -99,3 +167,24 @@ def test_attention(dtype, seed, shape):
         for j in seen:
             expected[i] += scores[j] / sum(scores.values()) * keep[i, j] * 1.25 * v[j]
     close(out, expected, dtype)
+
+
+@given(seed=seeds, shape=st.tuples(*[st.integers(1, 3)] * 4))
+@settings(max_examples=8)
+def test_gradients_of_attention_are_slopes(seed, shape):
+    targets, sources, size, width = shape
+    rng = np.random.default_rng(seed)
+    arrays = q, k, v, bias = [
+        rng.normal(size=s)
+        for s in ((targets, size), (sources, size), (sources, width), (targets, sources))
+    ]
+    mask, keep = rng.random((2, targets, sources)) < 0.6
+    g = rng.normal(size=(targets, width))
+
+    def attend():
+        return attention.attend(q, k, v, bias, mask, keep, 0.5, 1.25)
+
+    found = attention.attend_gradient(g, q, k, v, attend()[1], keep, 0.5, 1.25)
+    for array, gradient in zip(arrays, found, strict=True):
+        expected = slope(lambda: (attend()[0] * g).sum(), array)
+        np.testing.assert_allclose(gradient, expected, rtol=1e-5, atol=1e-7)

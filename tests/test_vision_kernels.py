@@ -8,22 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from twins import close, draw_array, dtypes, seeds
 
 from autograd.kernels import conv, pool, resample
-
-seeds = st.integers(0, 2**32 - 1)
-dtypes = st.sampled_from([np.float32, np.float64])
-
-
-def close(actual, expected, dtype):
-    assert actual.dtype == dtype
-    assert actual.shape == expected.shape
-    tolerance = 2e-4 if dtype == np.float32 else 1e-11
-    np.testing.assert_allclose(actual, expected, rtol=tolerance, atol=tolerance)
-
-
-def draw_array(seed, shape, dtype):
-    return np.random.default_rng(seed).normal(size=shape).astype(dtype)
 
 
 @st.composite
@@ -85,6 +72,11 @@ def test_windows_as_columns_and_back(geometry, seed, dtype):
     flat = (2, 2 * np.prod(kernel), np.prod(size))
     close(conv.copy_windows(x, kernel, *settings), columns.reshape(flat), dtype)
     close(conv.sum_windows(g.reshape(flat), x.shape, kernel, *settings), back, dtype)
+    stride, padding, dilation = settings
+    padded = np.zeros((2, 2, *(n + sum(p) for n, p in zip(space, padding, strict=True))), dtype)
+    conv.spread_windows(padded, g, stride, dilation)  # `sum_windows`, the padding not cut off
+    inside = (slice(before, before + n) for n, (before, _) in zip(space, padding, strict=True))
+    close(padded[:, :, *inside], back, dtype)
 
 
 @pytest.mark.parametrize("axes", [1, 3])

@@ -1,0 +1,41 @@
+"""No kernel without a twin: every public one is called somewhere in the tests of kernels."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import pkgutil
+from pathlib import Path
+
+from autograd import kernels
+
+
+def public_kernels() -> set[tuple[str, str]]:
+    """The functions that the modules of kernels define, as (module, name)."""
+    found = set()
+    for module in pkgutil.iter_modules(kernels.__path__):
+        if module.ispkg:  # other versions of these functions
+            continue
+        for name, value in vars(importlib.import_module(f"autograd.kernels.{module.name}")).items():
+            home = getattr(value, "__module__", None) == f"autograd.kernels.{module.name}"
+            if home and inspect.isfunction(value) and not name.startswith("_"):
+                found.add((module.name, name))
+    return found
+
+
+def mentioned() -> set[tuple[str, str]]:
+    """What the tests write as ``module.name`` or ``kernels.module.name``."""
+    found = set()
+    for path in Path(__file__).parent.glob("test_*kernels*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Attribute):
+                owner, _, module = ast.unparse(node.value).rpartition(".")
+                if owner in ("", "kernels"):  # np.linalg.solve is none of ours
+                    found.add((module, node.attr))
+    return found
+
+
+def test_every_kernel_has_a_twin():
+    missing = sorted(f"{module}.{name}" for module, name in public_kernels() - mentioned())
+    assert not missing, f"compare with a plain loop in tests/test_kernels_*.py: {missing}"
