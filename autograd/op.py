@@ -62,10 +62,14 @@ KINDS: dict[str | None, Callable | None] = {  # how operands of each kind of op 
 SAMPLED = ("unary", "unary_any", "binary", "binary_float", "compare", "reduce")  # no samples needed
 ELEMENTWISE = ("unary", "unary_any", "binary", "binary_float")  # have an in-place twin, name_
 PREFIXED = ("linalg", "special")  # modules that show their ops without the prefix of their names
-NUMPY_SPELLING = {
-    "axis": "dim", "axes": "dims", "keepdims": "keepdim", "a": "input", "x": "input",
-    "A": "input",  # PyTorch's own, for the ops that are in `linalg` and in `autograd`
+SPELLINGS = {  # what a call may name a parameter -> what that may be here; the op has one of them
+    "axis": ("dim",), "axes": ("dims",), "keepdims": ("keepdim",),  # NumPy's
+    "a": ("input",), "x": ("input", "A"), "A": ("input",),
+    # PyTorch's: matrices have other names in its documentation, which are ours, than in its calls.
+    "input": ("b", "A", "x", "B", "L"), "other": ("B",), "b": ("B",),
+    "input2": ("L", "tau"), "input3": ("other",),
 }  # fmt: skip
+MATRICES = {"A", "B", "L", "b", "tau", "x"}  # composites of these are called by other names too
 
 
 class Rule(NamedTuple):
@@ -85,8 +89,9 @@ class Op:
         The NumPy function this op answers for when that is called on tensors.
     kind : str, optional
         A key of `KINDS`: settles dtypes and picks the strategy by which tests draw inputs.
-    domain : (low, high), optional
-        Where tests may draw an elementwise op's inputs.
+    domain : (low, high) or dict, optional
+        Where tests may draw an elementwise op's inputs. Or, by name, maps onto the inputs that an
+        op is for, symmetric matrices say: tests take its derivatives after these.
     samples : callable, optional
         For ops of no kind: ``samples(rng)`` yields ``(args, kwargs)`` of arrays to test with.
     reference : callable, optional
@@ -96,17 +101,19 @@ class Op:
     space : {"autograd", "nn", "both", "linalg", "special", "internal"}
         Where the function is public: `autograd`, `nn.functional`, both; `autograd.linalg` or
         `autograd.special`, there without the prefix ``linalg_`` or ``special_`` of the op's name;
-        or nowhere. Functions in `autograd` whose first parameter is ``input`` are methods of Tensor
-        too.
+        or nowhere.
     inplace : bool
         Whether Tensor also gets the method ``name_`` (elementwise ops always do).
+    method : bool, optional
+        Whether a function of `autograd` is a method of Tensor too; by default if its first
+        parameter is ``input``.
     shown_as : str, optional
         For an internal op: the public function it does the work of, in messages and pictures.
     """
 
     def __init__(self, forward, numpy=None, kind=None, domain=None, samples=None, reference=None,
                  residuals=(), outputs=(), space="autograd", inplace=False, shown_as=None,
-                 composite=False):  # fmt: skip
+                 composite=False, method=None):  # fmt: skip
         if kind not in SAMPLED and samples is None:
             raise TypeError(
                 f"op {forward.__name__!r} needs a kind or samples: it could not be tested"
@@ -115,6 +122,7 @@ class Op:
         self.numpy, self.kind, self.domain, self.samples = numpy, kind, domain, samples
         self.reference, self.residuals, self.outputs = reference, tuple(residuals), tuple(outputs)
         self.space, self.inplace, self.composite = space, inplace, composite
+        self.may_be_method = method
         place = f"{space}." if space in PREFIXED else ""
         self.title = shown_as or place + self.public_name
         self.prepare = KINDS[kind]
@@ -148,7 +156,8 @@ class Op:
     @property
     def method(self) -> bool:
         """Whether the op is a method of Tensor."""
-        return self.space in ("autograd", "both") and self.positional[:1] == ("input",)
+        public, usual = self.space in ("autograd", "both"), self.positional[:1] == ("input",)
+        return public and (usual if self.may_be_method is None else self.may_be_method)
 
     def vjp(self, *joint, **rules) -> None:
         """Declare derivative rules: ``vjp(x=rule, y=rule)`` or ``vjp(("x", "y"), joint_rule)``."""
@@ -176,7 +185,7 @@ class Op:
             )
         values = dict(zip(self.positional, args, strict=False))
         for given, value in keywords.items():
-            name = given if self.knows(given) else NUMPY_SPELLING.get(given, given)
+            name = given if self.knows(given) else self.spelled(given)
             if not self.knows(name):
                 raise TypeError(
                     f"{self.name}() got an unexpected argument {given!r}{self._hint(given)}"
@@ -194,6 +203,11 @@ class Op:
     def knows(self, name: str) -> bool:
         """Whether the op has a parameter of that name."""
         return name in self.inputs or name in self.params
+
+    def spelled(self, given: str) -> str:
+        """The parameter that a call means by `given`: that of the same name, if there is one."""
+        names = (given, *SPELLINGS.get(given, ()))
+        return next((name for name in names if self.knows(name)), given)
 
     def _hint(self, name: str) -> str:
         known = [*self.inputs, *self.params]
@@ -232,7 +246,8 @@ def _as_written(annotation) -> str:
 
 
 def op(numpy=None, kind=None, domain=None, samples=None, reference=None, residuals=(), outputs=(),
-       space="autograd", inplace=False, shown_as=None) -> Callable[[Callable], Any]:  # fmt: skip
+       space="autograd", inplace=False, shown_as=None,
+       method=None) -> Callable[[Callable], Any]:  # fmt: skip
     """Make a forward function on arrays a differentiable op; see `Op` for the fields.
 
     The function that replaces it takes tensors or arrays, and returns tensors if it was given any.
@@ -268,6 +283,7 @@ def op(numpy=None, kind=None, domain=None, samples=None, reference=None, residua
             space,
             inplace,
             shown_as,
+            method=method,
         )
         return register(record, make_function(record))
 
@@ -275,7 +291,7 @@ def op(numpy=None, kind=None, domain=None, samples=None, reference=None, residua
 
 
 def composite(numpy=None, kind=None, domain=None, samples=None, space="autograd",
-              inplace=False) -> Callable[[Callable], Any]:  # fmt: skip
+              inplace=False, method=None) -> Callable[[Callable], Any]:  # fmt: skip
     """Enter a function that is composed of ops, and so needs no rule, into the table.
 
     Examples
@@ -286,10 +302,13 @@ def composite(numpy=None, kind=None, domain=None, samples=None, space="autograd"
     """
 
     def decorate(function: Callable) -> Any:
+        from autograd.call import make_composite
+
         record = Op(
-            function, numpy, kind, domain, samples, space=space, inplace=inplace, composite=True
-        )
-        return register(record, function)
+            function, numpy, kind, domain, samples, space=space, inplace=inplace, composite=True,
+            method=method,
+        )  # fmt: skip
+        return register(record, make_composite(record))
 
     return decorate
 

@@ -5,7 +5,9 @@ A matrix that has no answer raises `numpy.linalg.LinAlgError`, saying which of t
 
 from __future__ import annotations
 
+import functools
 import math
+from typing import Any
 
 import numpy as np
 from numpy.linalg import LinAlgError
@@ -13,9 +15,12 @@ from numpy.linalg import LinAlgError
 # The diagonal Padé approximant of exp of degree 13 is exact to double precision up to this 1-norm
 # (Higham, "The scaling and squaring method for the matrix exponential revisited", 2005).
 PADE_DEGREE, PADE_RADIUS = 13, 5.37
+STUCK = "expected finite numbers for an iteration that converges, but that for {} does not"
+
+quiet = np.errstate(all="ignore")  # nan and inf in, nan and inf out
 
 
-def _each(function, message: str, a: np.ndarray, *rest: np.ndarray) -> np.ndarray:
+def _each(function, message: str, a: np.ndarray, *rest: np.ndarray) -> Any:
     """Call `function` on the whole stack; if that fails, raise `message` for the first culprit."""
     try:
         return function(a, *rest)
@@ -24,9 +29,13 @@ def _each(function, message: str, a: np.ndarray, *rest: np.ndarray) -> np.ndarra
             try:
                 function(a[index], *(b[index] for b in rest))
             except LinAlgError:
-                place = f"matrix {', '.join(map(str, index))} of the stack" if index else "it"
-                raise LinAlgError(message.format(place)) from None
+                raise _culprit(message, index) from None
         raise
+
+
+def _culprit(message: str, index) -> LinAlgError:
+    place = f"matrix {', '.join(map(str, index))} of the stack" if len(index) else "it"
+    return LinAlgError(message.format(place))
 
 
 def inverse(a: np.ndarray) -> np.ndarray:
@@ -56,47 +65,60 @@ def solve_triangular(a: np.ndarray, b: np.ndarray, upper: bool, unit: bool) -> n
     return x
 
 
+@quiet
 def determinant(a: np.ndarray) -> np.ndarray:
     """The determinants."""
     return np.linalg.det(a)
 
 
+@quiet
 def sign_and_logarithm(a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The signs of the determinants, and the logarithms of their absolute values."""
     sign, logarithm = np.linalg.slogdet(a)
-    return np.asarray(sign), np.asarray(logarithm)
+    return np.where(np.isnan(logarithm), 0, sign).astype(a.dtype), np.asarray(logarithm)
 
 
+@quiet
 def cofactors(a: np.ndarray) -> np.ndarray:
     """The derivative of the determinant: ``det(a) * inv(a).T``, which singular matrices have too.
 
     With ``a = u @ diag(s) @ vh`` they are ``det(u @ vh) * u @ diag(product of the others) @ vh``.
     """
     u, s, vh = np.linalg.svd(a)
-    others = np.repeat(s[..., None, :], s.shape[-1], axis=-2)
-    others[..., np.arange(s.shape[-1]), np.arange(s.shape[-1])] = 1
+    others = np.where(np.eye(s.shape[-1]) > 0, 1, s[..., None, :]).prod(-1)
     sign = np.linalg.det(u) * np.linalg.det(vh)
-    return np.matmul(u * (sign[..., None] * others.prod(-1))[..., None, :], vh)
-
-
-def symmetric(a: np.ndarray, upper: bool) -> np.ndarray:
-    """The symmetric matrix that one triangle of `a` stands for.
-
-    Where both triangles agree up to rounding their mean is taken, so that neither one is the input:
-    a function of symmetric matrices then has the symmetric gradient that its rule gives.
-    """
-    other = a.swapaxes(-1, -2)
-    if np.abs(a - other).max(initial=0) <= 1e-5 * np.abs(a).max(initial=0):
-        return (a + other) / 2
-    half = np.triu(a, 1) if upper else np.tril(a, -1)
-    return half + half.swapaxes(-1, -2) + a * np.eye(a.shape[-1], dtype=a.dtype)
+    return np.matmul(u * (sign[..., None] * others)[..., None, :], vh)
 
 
 def cholesky(a: np.ndarray, upper: bool) -> np.ndarray:
-    """The lower triangular l with ``l @ l.T = a``, or its transpose."""
+    """The lower triangular l with ``l @ l.T = a``, or its transpose, from that triangle of `a`."""
     message = "expected a positive definite matrix, but {} is not"
-    lower = _each(np.linalg.cholesky, message, symmetric(a, upper))
-    return lower.swapaxes(-1, -2) if upper else lower
+    if upper:
+        return cholesky(a.swapaxes(-1, -2), False).swapaxes(-1, -2)
+    factor = _each(np.linalg.cholesky, message, a)
+    if not np.isfinite(factor).all():  # which LAPACK lets pass
+        for index in np.argwhere(first_minor_not_positive(a))[:1]:
+            raise _culprit(message, index)
+    return factor
+
+
+@quiet
+def cofactor_slopes(a: np.ndarray, g: np.ndarray) -> np.ndarray:
+    """The derivative of ``sum(g * cofactors(a))``, which singular matrices have too.
+
+    In the bases u and v ``a`` is diagonal: there a cofactor changes with another element of the
+    diagonal by the product of the rest, and off the diagonal with its mirror image by minus that.
+    """
+    u, s, vh = np.linalg.svd(a)
+    s = np.maximum(s, np.finfo(s.dtype).tiny ** 0.5)  # that zeros may be divided out again
+    eye = np.eye(s.shape[-1], dtype=s.dtype)
+    others = np.where(eye > 0, 1, s[..., None, :]).prod(-1)
+    rest = others[..., None] / s[..., None, :] * (1 - eye)
+    inside = np.matmul(np.matmul(u.swapaxes(-1, -2), g), vh.swapaxes(-1, -2))
+    diagonal = np.diagonal(inside, axis1=-2, axis2=-1)
+    slopes = eye * np.matmul(rest, diagonal[..., None]) - rest * inside.swapaxes(-1, -2)
+    sign = np.linalg.det(u) * np.linalg.det(vh)
+    return sign[..., None, None] * np.matmul(np.matmul(u, slopes), vh)
 
 
 def qr(a: np.ndarray, mode: str) -> tuple[np.ndarray, np.ndarray]:
@@ -107,32 +129,44 @@ def qr(a: np.ndarray, mode: str) -> tuple[np.ndarray, np.ndarray]:
     return q, r
 
 
+def qr_raw(a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """R in the upper triangle, Householder's vectors below it; and the factors tau."""
+    transposed, tau = np.linalg.qr(a, "raw")
+    return transposed.swapaxes(-1, -2), tau
+
+
 def svd(a: np.ndarray, full: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Orthogonal u, descending s, and orthogonal vh with ``u @ diag(s) @ vh = a``."""
-    u, s, vh = np.linalg.svd(a, full_matrices=full)
+    u, s, vh = _each(functools.partial(np.linalg.svd, full_matrices=full), STUCK, a)
     return u, s, vh
 
 
 def singular_values(a: np.ndarray) -> np.ndarray:
     """The singular values, descending."""
-    return np.linalg.svd(a, compute_uv=False)
+    return _each(functools.partial(np.linalg.svd, compute_uv=False), STUCK, a)
 
 
-def eigh(a: np.ndarray, upper: bool) -> tuple[np.ndarray, np.ndarray]:
-    """The ascending eigenvalues and the eigenvectors, as columns, of symmetric matrices."""
-    values, vectors = np.linalg.eigh(symmetric(a, upper))
+def eigh(a: np.ndarray, triangle: str) -> tuple[np.ndarray, np.ndarray]:
+    """The ascending eigenvalues and the eigenvectors, as columns; `triangle` "L" or "U" is read."""
+    values, vectors = _each(functools.partial(np.linalg.eigh, UPLO=triangle), STUCK, a)
     return values, vectors
 
 
-def eigenvalues(a: np.ndarray, upper: bool) -> np.ndarray:
-    """The ascending eigenvalues of symmetric matrices."""
-    return np.linalg.eigvalsh(symmetric(a, upper))
+def eigenvalues(a: np.ndarray, triangle: str) -> np.ndarray:
+    """The ascending eigenvalues of the symmetric matrices with that triangle, "L" or "U"."""
+    return _each(functools.partial(np.linalg.eigvalsh, UPLO=triangle), STUCK, a)
 
 
+@quiet
 def pseudoinverse(a: np.ndarray, absolute, relative, hermitian: bool) -> np.ndarray:
     """The Moore-Penrose inverses, by singular values above the threshold."""
-    u, s, vh = np.linalg.svd(symmetric(a, upper=False) if hermitian else a, full_matrices=False)
-    kept = s > threshold(s, absolute, relative)[..., None]
+    if hermitian:
+        s, u = eigh(a, "L")
+        vh = u.swapaxes(-1, -2)
+    else:
+        u, s, vh = svd(a, full=False)
+    size = np.abs(s)
+    kept = size > threshold(size, absolute, relative)[..., None]
     inverse = np.where(kept, 1 / np.where(kept, s, 1), 0)
     return np.matmul(vh.swapaxes(-1, -2) * inverse[..., None, :], u.swapaxes(-1, -2))
 
@@ -143,12 +177,14 @@ def threshold(s: np.ndarray, absolute, relative) -> np.ndarray:
     return np.maximum(absolute, np.asarray(relative, s.dtype) * largest).astype(s.dtype)
 
 
+@quiet
 def exponential(a: np.ndarray) -> np.ndarray:
     """The matrix exponentials, by scaling, a Padé approximant, and squaring."""
     n = a.shape[-1]
-    size = np.abs(a).sum(-2).max(-1, initial=0).max(initial=0)
-    doublings = max(0, math.ceil(math.log2(size / PADE_RADIUS))) if 0 < size < math.inf else 0
-    a = a / 2**doublings
+    size = np.abs(a).sum(-2).max(-1, initial=0)
+    size = np.where(np.isfinite(size), size, 0)
+    doublings = np.ceil(np.log2(np.maximum(size / PADE_RADIUS, 1))).astype(int)[..., None, None]
+    a = np.ldexp(a, -doublings)
     identity = np.broadcast_to(np.eye(n, dtype=a.dtype), a.shape)
     coefficient, power = 1.0, identity
     even, odd = identity, np.zeros_like(a)
@@ -160,11 +196,12 @@ def exponential(a: np.ndarray) -> np.ndarray:
         else:
             even = even + coefficient * power
     result = np.linalg.solve(even - odd, even + odd)
-    for _ in range(doublings):
-        result = np.matmul(result, result)
+    for step in range(doublings.max(initial=0)):
+        result = np.where(step < doublings, np.matmul(result, result), result)
     return result
 
 
+@quiet
 def lu(a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """L below and U on and above the diagonal of one array; and the row each step swapped, from 1.
 
@@ -203,14 +240,15 @@ def first_zero_pivot(packed: np.ndarray) -> np.ndarray:
     return np.where(found, zero.argmax(-1) + 1 if zero.shape[-1] else 0, 0).astype(np.int32)
 
 
+@quiet
 def first_minor_not_positive(a: np.ndarray) -> np.ndarray:
-    """The order of the first leading minor that is not positive definite; 0 if all are."""
-    info = np.zeros(a.shape[:-2], np.int32)
-    for index in np.ndindex(info.shape):
-        for order in range(1, a.shape[-1] + 1):
-            try:
-                np.linalg.cholesky(a[index][:order, :order])
-            except LinAlgError:
-                info[index] = order
-                break
+    """The order of the first leading minor that is not positive definite; 0 if all are.
+
+    One triangle of `a`, the lower, is read. These are the pivots of elimination.
+    """
+    left, info = np.tril(a), np.zeros(a.shape[:-2], np.int32)
+    for i in range(a.shape[-1]):
+        pivot, column = left[..., i, i, None], left[..., i + 1 :, i]
+        info = np.where((info == 0) & ~(pivot[..., 0] > 0), np.int32(i + 1), info)
+        left[..., i + 1 :, i + 1 :] -= column[..., None] * (column / pivot)[..., None, :]
     return info

@@ -7,15 +7,28 @@ import numpy as np
 from autograd import kernels
 from autograd.errors import ShapeError
 from autograd.op import Array, composite, op
+from autograd.ops.elementwise import quiet
 from autograd.ops.linalg import matmul
-from autograd.ops.solve import check_square, mt, near_identity, solve_triangles, spread
+from autograd.ops.solve import (
+    array_of,
+    check_square,
+    mt,
+    near_identity,
+    raise_if_any,
+    solve_triangles,
+    spread,
+)
+
+
+def symmetric(a):
+    """The mean of each matrix and its transpose, for `domain`: one triangle is read of an input."""
+    return (a + mt(a)) / 2
 
 
 def symmetric_samples(rng):
     """Positive definite matrices, eigenvalues apart, for `samples`."""
     for shape in ((3, 3), (2, 2, 2), (1, 1), (0, 0)):
-        a = spread(rng, *shape)
-        yield ((a + mt(a)) / 2,), {}
+        yield (symmetric(spread(rng, *shape)),), {}
 
 
 def _cholesky_samples(rng):
@@ -24,11 +37,11 @@ def _cholesky_samples(rng):
         yield case[0], {"upper": True}
 
 
-@op(samples=_cholesky_samples, numpy=np.linalg.cholesky)
+@op(samples=_cholesky_samples, domain={"input": symmetric}, numpy=np.linalg.cholesky)
 def cholesky(input: Array, upper: bool = False):
     """Return the lower triangular L with ``L @ L.mT = input``, or, if `upper`, its transpose.
 
-    Only one triangle of the symmetric `input` counts; its gradient is symmetric.
+    Of the symmetric `input` the lower triangle is read, or the `upper`; its gradient is symmetric.
 
     Raises
     ------
@@ -54,17 +67,17 @@ def _cholesky_input(g, out, upper):
     upper_factor = mt(lower)
     left = solve_triangles(upper_factor, halved, True, False)
     both = mt(solve_triangles(upper_factor, mt(left), True, False))
-    return (both + mt(both)) / 2
+    return symmetric(both)
 
 
 cholesky.vjp(input=_cholesky_input)
 
 
-@composite(samples=_cholesky_samples, space="linalg")
+@composite(samples=_cholesky_samples, domain={"A": symmetric}, space="linalg")
 def linalg_cholesky(A, *, upper: bool = False):
     """Return the lower triangular L with ``L @ L.mT = A``, or, if `upper`, its transpose.
 
-    Only one triangle of the symmetric `A` counts; its gradient is symmetric.
+    Of the symmetric `A` the lower triangle is read, or the `upper`; its gradient is symmetric.
 
     Examples
     --------
@@ -76,12 +89,16 @@ def linalg_cholesky(A, *, upper: bool = False):
     return cholesky(A, upper)
 
 
-@composite(samples=lambda rng: [
+@op(method=True, kind="contraction", domain={"L": np.tril}, samples=lambda rng: [
     ((rng.normal(size=(2, 1)), near_identity(rng, 2, 2)), {}),
-    ((rng.normal(size=(2, 2)), near_identity(rng, 2, 2, 2)), {"upper": True}),
+    ((rng.normal(size=(2, 2)), near_identity(rng, 2, 2, 2)), {}),
+    ((rng.normal(size=(3, 2, 1)), near_identity(rng, 2, 2)), {}),
 ])  # fmt: skip
-def cholesky_solve(input, L, upper: bool = False):
-    """Return the X in ``A @ X = input``, given the Cholesky factor `L` of A.
+@quiet
+def cholesky_solve(B: Array, L: Array, upper: bool = False):
+    """Return the X in ``A @ X = B``, given the Cholesky factor `L` of A.
+
+    One triangle of `L` is read, but all of it has a gradient, as in PyTorch: through ``L @ L.mT``.
 
     Examples
     --------
@@ -90,20 +107,32 @@ def cholesky_solve(input, L, upper: bool = False):
     tensor([[0.25]], shape=(1, 1))
     """
     check_square(L, "L")
-    if input.ndim < 2 or input.shape[-2] != L.shape[-1]:
-        raise ShapeError(
-            f"cholesky_solve expected input of {L.shape[-1]} rows, got shape {tuple(input.shape)}"
-        )
+    if B.ndim < 2 or B.shape[-2] != L.shape[-1]:
+        raise ShapeError(f"expected B of {L.shape[-1]} rows, got shape {B.shape}")
     lower = mt(L) if upper else L
-    half = solve_triangles(lower, input, False, False)
-    return solve_triangles(mt(lower), half, True, False)
+    half = kernels.linalg.solve_triangular(lower, B, upper=False, unit=False)
+    return kernels.linalg.solve_triangular(mt(lower), half, upper=True, unit=False)
 
 
-@composite(samples=lambda rng: [
-    ((near_identity(rng, 2, 2),), {}), ((near_identity(rng, 2, 2, 2),), {"upper": True})
+def _cholesky_solve_L(g, L, out, upper):
+    both = matmul(cholesky_solve(g, L, upper), mt(out))
+    both = both + mt(both)
+    return -matmul(L, both) if upper else -matmul(both, L)
+
+
+cholesky_solve.vjp(B=lambda g, L, upper: cholesky_solve(g, L, upper), L=_cholesky_solve_L)
+
+
+@composite(method=True, domain={"L": np.tril}, samples=lambda rng: [
+    ((near_identity(rng, 2, 2),), {}), ((near_identity(rng, 2, 2, 2),), {})
 ])  # fmt: skip
-def cholesky_inverse(input, upper: bool = False):
-    """Return the inverse of the matrix whose Cholesky factor is `input`.
+def cholesky_inverse(L, upper: bool = False):
+    """Return the inverse of the matrix whose Cholesky factor is `L`; see `cholesky_solve`.
+
+    Raises
+    ------
+    LinAlgError
+        If `L` has a zero on its diagonal.
 
     Examples
     --------
@@ -111,5 +140,7 @@ def cholesky_inverse(input, upper: bool = False):
     >>> ag.cholesky_inverse(2 * ag.eye(1))
     tensor([[0.25]], shape=(1, 1))
     """
-    check_square(input)
-    return cholesky_solve(np.eye(input.shape[-1], dtype=input.dtype), input, upper)
+    check_square(L, "L of cholesky_inverse")
+    zeros = kernels.linalg.first_zero_pivot(array_of(L))
+    raise_if_any("cholesky_inverse", zeros, "expected a factor without zeros on its diagonal")
+    return cholesky_solve(np.eye(L.shape[-1], dtype=L.dtype), L, upper)

@@ -9,7 +9,7 @@ import numpy as np
 from autograd import kernels
 from autograd.errors import ArgumentError
 from autograd.op import Array, composite, op
-from autograd.ops.cholesky import symmetric_samples
+from autograd.ops.cholesky import symmetric, symmetric_samples
 from autograd.ops.elementwise import quiet
 from autograd.ops.join import concatenate
 from autograd.ops.linalg import matmul
@@ -254,10 +254,10 @@ linalg_svdvals.vjp(A=_svdvals_A)
 # -- eigenvalues of symmetric matrices -------------------------------------------------------------
 
 
-def _uplo_is_upper(UPLO: str) -> bool:
+def _triangle(UPLO: str) -> str:
     if UPLO not in ("L", "U", "l", "u"):
         raise ArgumentError(f"UPLO is 'L' or 'U', got {UPLO!r}")
-    return UPLO in "Uu"
+    return UPLO.upper()
 
 
 def _eigh_samples(rng):
@@ -266,11 +266,11 @@ def _eigh_samples(rng):
 
 
 @op(samples=_eigh_samples, outputs=("eigenvalues", "eigenvectors"), space="internal",
-    shown_as="linalg.eigh")  # fmt: skip
+    domain={"input": symmetric}, shown_as="linalg.eigh")  # fmt: skip
 def eigh_factors(input: Array, UPLO: str):
     """Return ascending eigenvalues, and eigenvectors as columns, of symmetric matrices."""
     check_square(input)
-    return kernels.linalg.eigh(input, _uplo_is_upper(UPLO))
+    return kernels.linalg.eigh(input, _triangle(UPLO))
 
 
 @quiet
@@ -293,7 +293,7 @@ class Eigh(NamedTuple):
     eigenvectors: Tensor
 
 
-@composite(samples=_eigh_samples, space="linalg")
+@composite(samples=_eigh_samples, domain={"A": symmetric}, space="linalg")
 def linalg_eigh(A, UPLO: str = "L") -> Eigh:
     """Return the ascending eigenvalues and, as columns, the eigenvectors of symmetric matrices.
 
@@ -315,7 +315,7 @@ def linalg_eigh(A, UPLO: str = "L") -> Eigh:
     return Eigh(*eigh_factors(A, UPLO))
 
 
-@op(samples=_eigh_samples, space="linalg")
+@op(samples=_eigh_samples, domain={"A": symmetric}, space="linalg")
 def linalg_eigvalsh(A: Array, UPLO: str = "L"):
     """Return the ascending eigenvalues of symmetric matrices; see `autograd.linalg.eigh`.
 
@@ -326,7 +326,7 @@ def linalg_eigvalsh(A: Array, UPLO: str = "L"):
     tensor([1., 2.])
     """
     check_square(A)
-    return kernels.linalg.eigenvalues(A, _uplo_is_upper(UPLO))
+    return kernels.linalg.eigenvalues(A, _triangle(UPLO))
 
 
 def _eigvalsh_A(g, A, UPLO):

@@ -300,6 +300,10 @@ def tensordot(a, b, dims: int | tuple = 2):
         dims = (range(a.ndim - dims, a.ndim), range(dims))
     first, second = ((d,) if isinstance(d, int) else d for d in dims)
     first, second = [d % a.ndim for d in first], [d % b.ndim for d in second]
+    for i, j in zip(first, second, strict=False):  # as PyTorch: beside one of length 1, sum
+        if a.shape[i] != b.shape[j] and 1 in (a.shape[i], b.shape[j]):
+            a = a if a.shape[i] == 1 else a.sum(i, keepdim=True)
+            b = b if b.shape[j] == 1 else b.sum(j, keepdim=True)
     lengths, others = [a.shape[d] for d in first], [b.shape[d] for d in second]
     if lengths != others:
         raise ShapeError(f"tensordot expected axes of equal lengths, got {lengths} and {others}")
@@ -412,7 +416,7 @@ def _linear_weight(g, input, weight_shape):
 linear.vjp(input=_linear_input, weight=_linear_weight, bias=lambda g: g)
 
 
-@composite(space="nn", samples=_pairs(((2, 3), (2, 2), (2, 3, 2), (2,)), ((3,), (2,), (1, 3, 2))))
+@composite(space="both", samples=_pairs(((2, 3), (2, 2), (2, 3, 2), (2,)), ((3,), (2,), (1, 3, 2))))
 def bilinear(input1, input2, weight, bias=None):
     """Return ``input1 @ weight[k] @ input2 + bias[k]`` for each output k, over the last axes.
 

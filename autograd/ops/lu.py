@@ -1,4 +1,4 @@
-"""The LU factors of a matrix, the variants that report a failure, and Householder products."""
+"""The LU factors of a matrix, and the variants of other functions that report a failure."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import NamedTuple
 import numpy as np
 
 from autograd import kernels
-from autograd.errors import ArgumentError, LinAlgError, ShapeError
+from autograd.errors import ArgumentError, DtypeError, ShapeError
 from autograd.op import Array, composite, op
-from autograd.ops.cholesky import linalg_cholesky, symmetric_samples
+from autograd.ops.cholesky import linalg_cholesky, symmetric, symmetric_samples
 from autograd.ops.compare import where
-from autograd.ops.elementwise import also_named
 from autograd.ops.join import concatenate
 from autograd.ops.linalg import matmul
 from autograd.ops.solve import (
+    array_of,
     as_like,
     check_matrices,
     check_square,
@@ -23,6 +23,7 @@ from autograd.ops.solve import (
     linalg_solve,
     mt,
     near_identity,
+    raise_if_any,
     solve_triangles,
     spread,
 )
@@ -71,10 +72,6 @@ def _lu_input(g, input_shape, out, P):
 lu_packed.vjp(input=_lu_input)
 
 
-def _array(x) -> np.ndarray:
-    return x.array if isinstance(x, Tensor) else x
-
-
 def _refuse_no_pivots(pivot: bool) -> None:
     if not pivot:
         raise ArgumentError("LU without pivoting is for CUDA only: leave out pivot=False")
@@ -116,10 +113,15 @@ def linalg_lu(A, *, pivot: builtins.bool = True) -> PLU:
     """
     _refuse_no_pivots(pivot)
     packed, (_, permutation) = lu_packed.full(A)  # type: ignore[attr-defined]
-    rows, columns = A.shape[-2:]
+    return PLU(as_like(A, permutation), *_triangles(packed))
+
+
+def _triangles(packed):
+    """L and U, which stand in one array."""
+    rows, columns = packed.shape[-2:]
     k = min(rows, columns)
-    lower = np.tril(packed[..., :k], -1) + np.eye(rows, k, dtype=A.dtype)
-    return PLU(as_like(A, permutation), lower, np.triu(packed[..., :k, :]))
+    lower = np.tril(packed[..., :k], -1) + np.eye(rows, k, dtype=packed.dtype)
+    return lower, np.triu(packed[..., :k, :])
 
 
 @composite(space="linalg", samples=_lu_samples)
@@ -135,16 +137,10 @@ def linalg_lu_factor_ex(A, *, pivot: builtins.bool = True,
     """
     _refuse_no_pivots(pivot)
     packed, (pivots, _) = lu_packed.full(A)  # type: ignore[attr-defined]
-    info = kernels.linalg.first_zero_pivot(_array(packed))
+    info = kernels.linalg.first_zero_pivot(array_of(packed))
     if check_errors:
-        _raise_if_any("linalg.lu_factor", info, "expected U without zeros on its diagonal")
+        raise_if_any("linalg.lu_factor", info, "expected U without zeros on its diagonal")
     return LUFactorInfo(packed, as_like(A, pivots), as_like(A, info))
-
-
-def _raise_if_any(name: str, info: np.ndarray, message: str) -> None:
-    for index in np.argwhere(info)[:1]:
-        place = f", for matrix {', '.join(map(str, index))} of the stack" if len(index) else ""
-        raise LinAlgError(f"{name}: {message}{place}; info is {info[tuple(index)]}")
 
 
 @composite(space="linalg", samples=_lu_samples)
@@ -164,6 +160,16 @@ def linalg_lu_factor(A, *, pivot: builtins.bool = True) -> LUFactor:
     """
     packed, pivots, _ = linalg_lu_factor_ex(A, pivot=pivot, check_errors=True)
     return LUFactor(packed, pivots)
+
+
+def _permutation(packed, pivots) -> np.ndarray:
+    """The matrix of the rows swapped."""
+    pivots, rows = array_of(pivots), packed.shape[-2]
+    if pivots.dtype != np.int32:
+        raise DtypeError(f"expected the int32 pivots of lu_factor, got {pivots.dtype}")
+    if pivots.size and not (pivots.min() >= 1 and pivots.max() <= rows):
+        raise ArgumentError(f"expected pivots from 1 to {rows}, as lu_factor returns them")
+    return kernels.linalg.permutation(pivots, rows, packed.dtype)
 
 
 def _lu_solve_samples(rng):
@@ -187,7 +193,7 @@ def linalg_lu_solve(LU, pivots, B, *, left: builtins.bool = True,
     >>> ag.linalg.lu_solve(*ag.linalg.lu_factor(A), ag.ones(2, 1)).flatten()
     tensor([ 1.  , -0.25])
     """
-    check_square(LU, "LU")
+    check_square(LU, "LU of linalg.lu_solve")
     if B.ndim < 2 or B.shape[-2 if left else -1] != LU.shape[-1]:
         raise ShapeError(
             f"linalg.lu_solve expected B to fit LU of shape {tuple(LU.shape)}, "
@@ -195,12 +201,66 @@ def linalg_lu_solve(LU, pivots, B, *, left: builtins.bool = True,
         )
     if not left:
         return mt(linalg_lu_solve(LU, pivots, mt(B), adjoint=not adjoint))
-    P = kernels.linalg.permutation(_array(pivots), LU.shape[-1], LU.dtype)
+    P = _permutation(LU, pivots)
     if adjoint:
         half = solve_triangles(mt(LU), B, False, False)
         return matmul(P, solve_triangles(mt(LU), half, True, True))
     half = solve_triangles(LU, matmul(mt(P), B), False, True)
     return solve_triangles(LU, half, True, False)
+
+
+# -- older names ---------------------------------------------------------------------------------
+
+
+@composite(method=True, samples=_lu_samples)
+def lu(A, pivot: builtins.bool = True, get_infos: builtins.bool = False) -> LUFactor | LUFactorInfo:
+    """Return what `linalg.lu_factor` does, and with `get_infos` what `linalg.lu_factor_ex` does.
+
+    Examples
+    --------
+    >>> import autograd as ag
+    >>> ag.lu(ag.tensor([[1.0, 0.0], [2.0, 3.0]]))[1]
+    tensor([2, 2], dtype=int32)
+    """
+    found = linalg_lu_factor_ex(A, pivot=pivot)
+    return found if get_infos else LUFactor(found.LU, found.pivots)
+
+
+@composite(method=True, samples=lambda rng: [
+    ((rng.normal(size=(2, 1)), near_identity(rng, 2, 2), np.array([2, 2], np.int32)), {})
+])  # fmt: skip
+def lu_solve(b, LU_data, LU_pivots):
+    """Return the X in ``A @ X = b``, given `linalg.lu_factor` of A; see `linalg.lu_solve`.
+
+    Examples
+    --------
+    >>> import autograd as ag
+    >>> ag.lu_solve(ag.ones(1, 1), *ag.linalg.lu_factor(2 * ag.eye(1)))
+    tensor([[0.5]], shape=(1, 1))
+    """
+    return linalg_lu_solve(LU_data, LU_pivots, b)
+
+
+@composite(samples=lambda rng: [
+    ((rng.normal(size=shape), np.array([2, 2], np.int32)), {}) for shape in ((3, 2), (2, 3))
+])  # fmt: skip
+def lu_unpack(LU_data, LU_pivots, unpack_data: builtins.bool = True,
+              unpack_pivots: builtins.bool = True) -> PLU:  # fmt: skip
+    """Return P, L and U, as `linalg.lu` does, given `linalg.lu_factor`.
+
+    Unless `unpack_data`, L and U are empty; unless `unpack_pivots`, P is.
+
+    Examples
+    --------
+    >>> import autograd as ag
+    >>> P, L, U = ag.lu_unpack(*ag.linalg.lu_factor(ag.tensor([[1.0, 0.0], [2.0, 3.0]]))); U
+    tensor([[ 2. ,  3. ],
+            [ 0. , -1.5]], shape=(2, 2))
+    """
+    check_matrices(LU_data, "LU_data of lu_unpack")
+    none = as_like(LU_data, np.empty(0, LU_data.dtype))
+    P = as_like(LU_data, _permutation(LU_data, LU_pivots)) if unpack_pivots else none
+    return PLU(P, *(_triangles(LU_data) if unpack_data else (none, none)))
 
 
 # -- failures reported -----------------------------------------------------------------------------
@@ -229,10 +289,10 @@ class CholeskyInfo(NamedTuple):
 
 def _singular(A, check_errors: bool, name: str):
     """The info of each matrix, and `A` with NaN for those that are singular."""
-    check_square(A, "A")
-    info = kernels.linalg.first_zero_pivot(kernels.linalg.lu(_array(A))[0])
+    check_square(A, f"A of {name}")
+    info = kernels.linalg.first_zero_pivot(kernels.linalg.lu(array_of(A))[0])
     if check_errors:
-        _raise_if_any(name, info, "expected an invertible matrix")
+        raise_if_any(name, info, "expected an invertible matrix")
     safe = where(info[..., None, None] > 0, np.nan, A) if info.any() else A
     return info, safe
 
@@ -268,7 +328,8 @@ def linalg_solve_ex(A, B, *, left: builtins.bool = True,
     return SolutionInfo(linalg_solve(safe, B, left=left), as_like(A, info))
 
 
-@composite(space="linalg", samples=lambda rng: list(symmetric_samples(rng))[:2])
+@composite(space="linalg", domain={"A": symmetric},
+           samples=lambda rng: list(symmetric_samples(rng))[:2])  # fmt: skip
 def linalg_cholesky_ex(A, *, upper: builtins.bool = False,
                        check_errors: builtins.bool = False) -> CholeskyInfo:  # fmt: skip
     """Return the Cholesky factors, NaN where there is none, and the first minor that is to blame.
@@ -279,50 +340,12 @@ def linalg_cholesky_ex(A, *, upper: builtins.bool = False,
     >>> ag.linalg.cholesky_ex(-ag.eye(2)).info
     tensor(1, dtype=int32)
     """
-    check_square(A, "A")
-    info = kernels.linalg.first_minor_not_positive(kernels.linalg.symmetric(_array(A), upper))
+    check_square(A, "A of linalg.cholesky_ex")
+    info = kernels.linalg.first_minor_not_positive(array_of(mt(A) if upper else A))
     if check_errors:
-        _raise_if_any("linalg.cholesky_ex", info, "expected a positive definite matrix")
+        raise_if_any("linalg.cholesky_ex", info, "expected a positive definite matrix")
     if not info.any():
         return CholeskyInfo(linalg_cholesky(A, upper=upper), as_like(A, info))
     failed = info[..., None, None] > 0
     factor = linalg_cholesky(where(failed, np.eye(A.shape[-1], dtype=A.dtype), A), upper=upper)
     return CholeskyInfo(where(failed, np.nan, factor), as_like(A, info))
-
-
-# -- Householder reflections -----------------------------------------------------------------------
-
-
-@composite(space="linalg", samples=lambda rng: [
-    ((rng.normal(size=(3, 2)), rng.normal(size=(2,))), {}),
-    ((rng.normal(size=(2, 3, 2)), rng.normal(size=(2, 1))), {}),
-])  # fmt: skip
-def linalg_householder_product(input, tau):
-    """Return the first columns of the product of the reflections ``I - tau[i] * v @ v.T``.
-
-    Each v is a column of `input` from its diagonal down, with a 1 in place of the diagonal.
-
-    Examples
-    --------
-    >>> import autograd as ag
-    >>> ag.linalg.householder_product(ag.zeros(2, 1), ag.tensor([2.0]))
-    tensor([[-1.],
-            [ 0.]], shape=(2, 1))
-    """
-    check_matrices(input)
-    rows, columns = input.shape[-2:]
-    if rows < columns or tau.shape[-1] > columns or tau.shape[:-1] != input.shape[:-2]:
-        raise ShapeError(
-            "linalg.householder_product expected input (..., m, n) with m >= n and tau (..., k) "
-            f"with k <= n, got {tuple(input.shape)} and {tuple(tau.shape)}"
-        )
-    identity = np.eye(rows, columns, dtype=input.dtype)
-    vectors = np.tril(input, -1) + identity
-    result = np.broadcast_to(identity, tuple(input.shape))
-    for i in reversed(range(tau.shape[-1])):
-        v = vectors[..., i : i + 1]
-        result = result - tau[..., i, None, None] * matmul(v, matmul(mt(v), result))
-    return result
-
-
-also_named(linalg_householder_product, "orgqr", space="autograd")

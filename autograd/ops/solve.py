@@ -1,4 +1,4 @@
-"""Inverses, determinants and systems of linear equations.
+"""Inverses and systems of linear equations.
 
 The rules are those of Giles, "Collected matrix derivative results for forward and reverse mode
 algorithmic differentiation" (2008).
@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd import kernels
-from autograd.errors import DtypeError, ShapeError
+from autograd.errors import DtypeError, GraphError, LinAlgError, ShapeError
+from autograd.mode import CURRENT
 from autograd.op import Array, composite, op
-from autograd.ops.compare import where
-from autograd.ops.elementwise import also_named, quiet
+from autograd.ops.elementwise import quiet
 from autograd.ops.linalg import matmul
 from autograd.tensor import Tensor
 
@@ -44,6 +44,26 @@ def as_like(x, array: np.ndarray) -> Any:
     return Tensor(array) if isinstance(x, Tensor) else array
 
 
+def array_of(x) -> np.ndarray:
+    """The array of a tensor; an array as it is."""
+    return x.array if isinstance(x, Tensor) else x
+
+
+def refuse_gradient(name: str, *inputs) -> None:
+    """Raise if a derivative is wanted of a function that has none here."""
+    if CURRENT.get().grad and any(isinstance(x, Tensor) and x.requires_grad for x in inputs):
+        raise GraphError(
+            f"{name} is not differentiable, but its input requires grad: pass it with .detach()"
+        )
+
+
+def raise_if_any(name: str, info: np.ndarray, message: str) -> None:
+    """Raise LinAlgError for the first matrix of the stack whose `info` is not 0."""
+    for index in np.argwhere(info)[:1]:
+        place = f", for matrix {', '.join(map(str, index))} of the stack" if len(index) else ""
+        raise LinAlgError(f"{name}: {message}{place}; info is {info[tuple(index)]}")
+
+
 def near_identity(rng, *shape):
     """Square matrices that are far from singular whatever is drawn, for `samples`."""
     return 2 * np.eye(shape[-1]) + rng.uniform(-0.5, 0.5, size=shape)
@@ -55,7 +75,8 @@ def spread(rng, *shape):
     return diagonal + rng.uniform(-0.3, 0.3, size=shape)
 
 
-def _square_samples(rng):
+def square_samples(rng):
+    """Invertible matrices, stacks of them, and empty ones, for `samples`."""
     for shape in ((3, 3), (2, 2, 2), (1, 1), (0, 0), (0, 2, 2)):
         yield (near_identity(rng, *shape),), {}
 
@@ -63,7 +84,7 @@ def _square_samples(rng):
 # -- inverse ---------------------------------------------------------------------------------------
 
 
-@op(numpy=np.linalg.inv, samples=_square_samples)
+@op(numpy=np.linalg.inv, samples=square_samples)
 def inverse(input: Array):
     """Return the inverse of each matrix.
 
@@ -75,7 +96,7 @@ def inverse(input: Array):
     Examples
     --------
     >>> import autograd as ag
-    >>> ag.linalg.inv(ag.tensor([[2.0, 0.0], [0.0, 4.0]]))
+    >>> ag.inverse(ag.tensor([[2.0, 0.0], [0.0, 4.0]]))
     tensor([[0.5 , 0.  ],
             [0.  , 0.25]], shape=(2, 2))
     """
@@ -89,7 +110,19 @@ def _inverse_input(g, out):
 
 
 inverse.vjp(input=_inverse_input)
-also_named(inverse, "linalg_inv", space="linalg")
+
+
+@composite(samples=square_samples, space="linalg")
+def linalg_inv(A):
+    """Return the inverse of each matrix; see `autograd.inverse`.
+
+    Examples
+    --------
+    >>> import autograd as ag
+    >>> ag.linalg.inv(2 * ag.eye(1))
+    tensor([[0.5]], shape=(1, 1))
+    """
+    return inverse(A)
 
 
 def _pinverse_samples(rng):
@@ -99,11 +132,12 @@ def _pinverse_samples(rng):
 
 
 @op(samples=_pinverse_samples, numpy=np.linalg.pinv, space="linalg")
-def linalg_pinv(A: Array, *, atol=None, rtol=None, hermitian: bool = False):
+def linalg_pinv(A: Array, rcond=None, hermitian: bool = False, *, atol=None, rtol=None):
     """Return the Moore-Penrose inverse of each matrix.
 
     Singular values up to ``max(atol, rtol * the largest)`` count as zero. `rtol` is by default the
-    machine precision times the longer side, or 0 if `atol` is given.
+    machine precision times the longer side, or 0 if `atol` is given; `rcond` is its older name.
+    Of a `hermitian` matrix the lower triangle is read.
 
     Examples
     --------
@@ -112,7 +146,7 @@ def linalg_pinv(A: Array, *, atol=None, rtol=None, hermitian: bool = False):
     tensor([[0.5, 0. ]], shape=(1, 2))
     """
     (check_square if hermitian else check_matrices)(A)
-    absolute, relative = tolerances(A, atol, rtol)
+    absolute, relative = tolerances(A, atol, rcond if rtol is None else rtol)
     return kernels.linalg.pseudoinverse(A, absolute, relative, hermitian)
 
 
@@ -151,93 +185,6 @@ def pinverse(input, rcond: float = 1e-15):
     return linalg_pinv(input, rtol=rcond)
 
 
-# -- determinant -----------------------------------------------------------------------------------
-
-
-@op(samples=_square_samples, space="internal", shown_as="det")
-def cofactors(input: Array):
-    """Return the cofactors of each matrix: the gradient of its determinant."""
-    return kernels.linalg.cofactors(input)
-
-
-def _cofactors_input(g, input, out):
-    transposed = mt(inverse(input))
-    scale = (g * out).sum((-2, -1))[..., None, None]
-    return scale * transposed - matmul(transposed, matmul(mt(g), out))
-
-
-cofactors.vjp(input=_cofactors_input)
-
-
-@op(numpy=np.linalg.det, samples=_square_samples)
-def det(input: Array):
-    """Return the determinant of each matrix.
-
-    Singular matrices have first derivatives; second ones need the inverse.
-
-    Examples
-    --------
-    >>> import autograd as ag
-    >>> ag.det(ag.tensor([[2.0, 1.0], [0.0, 4.0]]))
-    tensor(8.)
-    """
-    check_square(input)
-    return kernels.linalg.determinant(input)
-
-
-det.vjp(input=lambda g, input: g[..., None, None] * cofactors(input))
-also_named(det, "linalg_det", space="linalg")
-
-
-class SignLogabsdet(NamedTuple):
-    """What `slogdet` returns."""
-
-    sign: Tensor
-    logabsdet: Tensor
-
-
-@op(samples=_square_samples, outputs=("sign", "logabsdet"), space="internal", shown_as="slogdet")
-def sign_and_logabsdet(input: Array):
-    """Return the sign of each determinant, and the logarithm of its absolute value."""
-    check_square(input)
-    return kernels.linalg.sign_and_logarithm(input)
-
-
-sign_and_logabsdet.vjp(input=lambda g, input: g[1][..., None, None] * mt(inverse(input)))
-
-
-@composite(samples=_square_samples)
-def slogdet(input) -> SignLogabsdet:
-    """Return the sign of each determinant and the logarithm of its absolute value.
-
-    Of a singular matrix these are 0 and -inf.
-
-    Examples
-    --------
-    >>> import autograd as ag
-    >>> ag.slogdet(ag.tensor([[-1.0]]))
-    SignLogabsdet(sign=tensor(-1.), logabsdet=tensor(0.))
-    """
-    return SignLogabsdet(*sign_and_logabsdet(input))
-
-
-also_named(slogdet, "linalg_slogdet", space="linalg")
-
-
-@composite(samples=_square_samples)
-def logdet(input):
-    """Return the logarithm of each determinant: nan if that is negative, -inf if it is 0.
-
-    Examples
-    --------
-    >>> import autograd as ag
-    >>> ag.logdet(ag.eye(2))
-    tensor(0.)
-    """
-    sign, logarithm = sign_and_logabsdet(input)
-    return logarithm + where(sign < 0, np.nan, 0.0)
-
-
 # -- equations -------------------------------------------------------------------------------------
 
 
@@ -261,16 +208,16 @@ def _is_vector(A, B) -> bool:
     return B.ndim == 1 or (A.ndim - 1 == B.ndim and tuple(B.shape) == tuple(A.shape[:-1]))
 
 
-def _check_system(A, B, left: bool) -> None:
-    check_square(A, "A")
+def _check_system(name: str, A, B, left: bool = True) -> None:
+    check_square(A, f"A of {name}")
     if B.ndim < 2:
-        raise ShapeError(f"expected B of at least 2 axes, got shape {tuple(B.shape)}")
+        raise ShapeError(f"{name} expected B of at least 2 axes, got shape {tuple(B.shape)}")
     if A.dtype != B.dtype:
-        raise DtypeError(f"expected A and B of the same dtype, got {A.dtype} and {B.dtype}")
+        raise DtypeError(f"{name} expected A and B of one dtype, got {A.dtype} and {B.dtype}")
     side, what = (-2, "rows") if left else (-1, "columns")
     if B.shape[side] != A.shape[-1]:
         raise ShapeError(
-            f"expected B to have {A.shape[-1]} {what}, for A of shape {tuple(A.shape)}; "
+            f"{name} expected B to have {A.shape[-1]} {what}, for A of shape {tuple(A.shape)}; "
             f"got shape {tuple(B.shape)}"
         )
 
@@ -301,7 +248,7 @@ def linalg_solve(A, B, *, left: bool = True):
         if not left:
             raise ShapeError("linalg.solve with left=False expected matrices B, got vectors")
         return linalg_solve(A, B[..., None])[..., 0]
-    _check_system(A, B, left)
+    _check_system("linalg.solve", A, B, left)
     return solve_matrices(A, B) if left else mt(solve_matrices(mt(A), mt(B)))
 
 
@@ -359,7 +306,7 @@ def linalg_solve_triangular(A, B, *, upper: bool, left: bool = True, unitriangul
     tensor([[1.],
             [0.]], shape=(2, 1))
     """
-    _check_system(A, B, left)
+    _check_system("linalg.solve_triangular", A, B, left)
     if left:
         return solve_triangles(A, B, upper, unitriangular)
     return mt(solve_triangles(mt(A), mt(B), not upper, unitriangular))
@@ -372,10 +319,12 @@ class TriangularSolution(NamedTuple):
     cloned_coefficient: Tensor
 
 
-@composite(samples=lambda rng: [((rng.normal(size=(2, 1)), near_identity(rng, 2, 2)), {})])
-def triangular_solve(input, A, upper: bool = True, transpose: bool = False,
+@composite(method=True, samples=lambda rng: [
+    ((rng.normal(size=(2, 1)), near_identity(rng, 2, 2)), {})
+])  # fmt: skip
+def triangular_solve(b, A, upper: bool = True, transpose: bool = False,
                      unitriangular: bool = False) -> TriangularSolution:  # fmt: skip
-    """Return the X in ``A @ X = input``, or ``A.mT @ X = input``, for triangular `A`, and `A`.
+    """Return the X in ``A @ X = b``, or ``A.mT @ X = b``, for triangular `A`, and `A`.
 
     Examples
     --------
@@ -383,7 +332,7 @@ def triangular_solve(input, A, upper: bool = True, transpose: bool = False,
     >>> ag.triangular_solve(ag.ones(1, 1), 2 * ag.ones(1, 1)).solution
     tensor([[0.5]], shape=(1, 1))
     """
-    _check_system(A, input, left=True)
+    _check_system("triangular_solve", A, b)
     matrix, side = (mt(A), not upper) if transpose else (A, upper)
     copy: Any = A.copy() if isinstance(A, np.ndarray) else A.clone()
-    return TriangularSolution(solve_triangles(matrix, input, side, unitriangular), copy)
+    return TriangularSolution(solve_triangles(matrix, b, side, unitriangular), copy)
