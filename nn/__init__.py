@@ -4,7 +4,7 @@ from nn import _guard as _guard  # first, so that a foreign `autograd` is found 
 
 # isort: split
 
-from nn import functional, init, utils
+from nn import functional, init, modules, utils
 from nn.activation import (
     CELU,
     ELU,
@@ -57,6 +57,7 @@ from nn.loss import (
     L1Loss,
     MSELoss,
     NLLLoss,
+    NLLLoss2d,
     SmoothL1Loss,
 )
 from nn.loss_labels import (
@@ -65,6 +66,7 @@ from nn.loss_labels import (
     MultiLabelSoftMarginLoss,
     TripletMarginWithDistanceLoss,
 )
+from nn.loss_linear import LinearCrossEntropyLoss, LinearCrossEntropyOptions
 from nn.loss_margin import (
     CosineEmbeddingLoss,
     CosineSimilarity,
@@ -242,6 +244,8 @@ __all__ = [
     "LazyLinear",
     "LeakyReLU",
     "Linear",
+    "LinearCrossEntropyLoss",
+    "LinearCrossEntropyOptions",
     "LocalResponseNorm",
     "LogSigmoid",
     "LogSoftmax",
@@ -262,6 +266,7 @@ __all__ = [
     "MultiMarginLoss",
     "MultiheadAttention",
     "NLLLoss",
+    "NLLLoss2d",
     "PReLU",
     "PairwiseDistance",
     "Parameter",
@@ -316,6 +321,7 @@ __all__ = [
     "ZeroPad3d",
     "functional",
     "init",
+    "modules",
     "summary",
     "utils",
 ]

@@ -5,6 +5,8 @@ With `inplace` the result is written into the input's memory.
 
 from __future__ import annotations
 
+import warnings
+
 from nn import functional as F
 from nn import init
 from nn.module import Module
@@ -153,7 +155,7 @@ class Threshold(_Inplace):
 
 
 class Hardtanh(_Inplace):
-    """The input limited to [min_val, max_val].
+    """The input limited to [min_val, max_val], which were called min_value and max_value once.
 
     Examples
     --------
@@ -162,8 +164,16 @@ class Hardtanh(_Inplace):
     tensor([-1. ,  0.5])
     """
 
-    def __init__(self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False):
+    def __init__(self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False,
+                 min_value: float | None = None, max_value: float | None = None):  # fmt: skip
         super().__init__(inplace)
+        for old, value in (("min_value", min_value), ("max_value", max_value)):
+            if value is not None:
+                warnings.warn(
+                    f"Hardtanh: {old} is deprecated, write {old[:-2]}", FutureWarning, stacklevel=2
+                )
+        min_val = min_val if min_value is None else min_value
+        max_val = max_val if max_value is None else max_value
         if max_val <= min_val:
             raise ValueError(f"Hardtanh expected min_val < max_val, got {min_val} and {max_val}")
         self.min_val = min_val

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import autograd as _autograd  # noqa: F401 - fills the table
 from autograd.op import OPS as _OPS
+from autograd.ops.in_place import *  # noqa: F403 - its __all__ is the list
 
 globals().update(
     (name, record.function) for name, record in _OPS.items() if record.space in ("nn", "both")

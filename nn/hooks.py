@@ -1,9 +1,14 @@
-"""Hooks of modules: functions called around `forward`, and when gradients pass through a module."""
+"""Hooks of modules: functions called around `forward`, and when gradients pass through a module.
+
+A module has hooks of its own; those of every module are in `nn.modules.module`.
+"""
 
 from __future__ import annotations
 
+import warnings
 from collections import OrderedDict
 from collections.abc import Callable
+from typing import NamedTuple
 
 from autograd.function import Function
 from autograd.hooks import RemovableHandle
@@ -11,12 +16,26 @@ from autograd.mode import CURRENT
 from autograd.tensor import Tensor
 
 
+class After(NamedTuple):
+    """A forward hook and how it wants to be called."""
+
+    hook: Callable
+    with_kwargs: bool
+    always_call: bool
+
+    def __call__(self, module, args: tuple, kwargs: dict, output):
+        """The output after the hook."""
+        extra = (args, kwargs) if self.with_kwargs else (args,)
+        changed = self.hook(module, *extra, output)
+        return output if changed is None else changed
+
+
 class Hooks:
     """The hooks of one module. A module has this record only once a hook was registered."""
 
     def __init__(self) -> None:
         self.before: OrderedDict = OrderedDict()  # forward pre-hooks: (hook, with_kwargs)
-        self.after: OrderedDict = OrderedDict()  # forward hooks: (hook, with_kwargs)
+        self.after: OrderedDict = OrderedDict()  # forward hooks: After
         self.backward_before: OrderedDict = OrderedDict()
         self.backward: OrderedDict = OrderedDict()
         self.state_before: OrderedDict = OrderedDict()  # around state_dict
@@ -24,20 +43,66 @@ class Hooks:
         self.load_before: OrderedDict = OrderedDict()  # around load_state_dict
         self.load_after: OrderedDict = OrderedDict()
 
-    def run(self, module, args: tuple, kwargs: dict):
-        """Call `module.forward` with all hooks around it."""
-        for hook, with_kwargs in tuple(self.before.values()):
+
+everywhere: Hooks | None = None  # the hooks of every module, once there were any
+# Called when a module gets a parameter, a buffer or a submodule: hook(module, name, value).
+registration: dict[str, OrderedDict] = {
+    "parameter": OrderedDict(),
+    "buffer": OrderedDict(),
+    "module": OrderedDict(),
+}
+
+
+def everyone() -> Hooks:
+    """The record of hooks of every module."""
+    global everywhere
+    if everywhere is None:
+        everywhere = Hooks()
+    return everywhere
+
+
+def approved(what: str, module, name: str, value):
+    """What a module gets under a name: `value`, or what a registration hook returns instead."""
+    for hook in tuple(registration[what].values()):
+        changed = hook(module, name, value)
+        value = value if changed is None else changed
+    return value
+
+
+def run(module, args: tuple, kwargs: dict):
+    """Call `module.forward` with all hooks around it."""
+    output, called = None, []
+    try:
+        for hook, with_kwargs in registered(module, "before"):
             args, kwargs = _call_before(hook, with_kwargs, module, args, kwargs)
         crossing = None
-        if (self.backward or self.backward_before) and CURRENT.get().grad:
-            crossing = Crossing(self, module)
+        listening = registered(module, "backward") or registered(module, "backward_before")
+        if listening and CURRENT.get().grad:
+            crossing = Crossing(module)
             args = crossing.enter(args)
         output = module.forward(*args, **kwargs)
-        for hook, with_kwargs in tuple(self.after.values()):
-            extra = (args, kwargs) if with_kwargs else (args,)
-            changed = hook(module, *extra, output)
-            output = output if changed is None else changed
+        for after in registered(module, "after"):
+            called.append(after)
+            output = after(module, args, kwargs, output)
         return output if crossing is None else crossing.leave(output)
+    except Exception:
+        for after in registered(module, "after"):
+            if after.always_call and not any(after is other for other in called):
+                output = _despite(after, module, args, kwargs, output)
+        raise
+
+
+def _despite(after: After, module, args: tuple, kwargs: dict, output):
+    """Call a hook after an error, which one of its own must not hide."""
+    try:
+        return after(module, args, kwargs, output)
+    except Exception as error:
+        warnings.warn(
+            f"a forward hook with always_call=True raised {error!r} while another error was on "
+            "its way",
+            stacklevel=4,
+        )
+        return output
 
 
 def add(table: OrderedDict, hook, prepend: bool) -> RemovableHandle:
@@ -50,8 +115,9 @@ def add(table: OrderedDict, hook, prepend: bool) -> RemovableHandle:
 
 
 def registered(module, table: str) -> tuple:
-    """The hooks in one table of a module that may have none."""
-    return () if module._hooks is None else tuple(getattr(module._hooks, table).values())
+    """The hooks in one table that a module is to call, those of every module first."""
+    records = (everywhere, module._hooks)
+    return tuple(h for hooks in records if hooks for h in getattr(hooks, table).values())
 
 
 def _call_before(hook: Callable, with_kwargs: bool, module, args: tuple, kwargs: dict):
@@ -79,8 +145,7 @@ class Crossing:
     inputs' gate, where the hooks are called with both.
     """
 
-    def __init__(self, hooks: Hooks, module):
-        self.hooks = hooks
+    def __init__(self, module):
         self.module = module
         self.grad_output: tuple = ()
         self.arguments = 0
@@ -105,7 +170,7 @@ class Crossing:
         return type(output)(*outs) if hasattr(output, "_fields") else outs
 
     def _at_outputs(self, grads: tuple) -> tuple:
-        for hook in tuple(self.hooks.backward_before.values()):
+        for hook in registered(self.module, "backward_before"):
             grads = _replaced(grads, hook(self.module, grads), "pre-hook")
         self.grad_output = grads
         if not self.entered:
@@ -116,7 +181,7 @@ class Crossing:
         return self._call(grads)
 
     def _call(self, grads: tuple) -> tuple:
-        for hook in tuple(self.hooks.backward.values()):
+        for hook in registered(self.module, "backward"):
             grads = _replaced(grads, hook(self.module, grads, self.grad_output), "hook")
         return grads
 

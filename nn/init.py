@@ -6,7 +6,10 @@ Random ones take `generator`, and otherwise the default generator.
 
 from __future__ import annotations
 
+import functools
 import math
+import warnings
+from collections.abc import Callable
 
 import numpy as np
 
@@ -292,3 +295,32 @@ def sparse_(
     for column in range(columns):
         values[stream.permutation(rows)[: math.ceil(sparsity * rows)], column] = 0
     return _fill(tensor, values, "sparse_")
+
+
+def _older_name(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """The function under its name without the underscore, which PyTorch has deprecated."""
+    name, old = function.__name__, function.__name__[:-1]
+
+    @functools.wraps(function)
+    def deprecated(*args, **kwargs):
+        warnings.warn(
+            f"nn.init.{old} is deprecated: use nn.init.{name}", FutureWarning, stacklevel=2
+        )
+        return function(*args, **kwargs)
+
+    deprecated.__name__ = deprecated.__qualname__ = old
+    deprecated.__doc__ = f"Do what `{name}` does, whose older name this is, with a warning."
+    return deprecated
+
+
+uniform = _older_name(uniform_)
+normal = _older_name(normal_)
+constant = _older_name(constant_)
+eye = _older_name(eye_)
+dirac = _older_name(dirac_)
+xavier_uniform = _older_name(xavier_uniform_)
+xavier_normal = _older_name(xavier_normal_)
+kaiming_uniform = _older_name(kaiming_uniform_)
+kaiming_normal = _older_name(kaiming_normal_)
+orthogonal = _older_name(orthogonal_)
+sparse = _older_name(sparse_)

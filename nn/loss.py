@@ -5,6 +5,8 @@ All take ``reduction="mean"`` (the default), ``"sum"`` or ``"none"``.
 
 from __future__ import annotations
 
+import warnings
+
 from autograd.tensor import Tensor
 from nn import functional as F
 from nn.module import Module
@@ -93,6 +95,8 @@ class HuberLoss(_Loss):
     """
 
     def __init__(self, reduction: str = "mean", delta: float = 1.0):
+        if not isinstance(delta, (float, int)):
+            raise TypeError(f"HuberLoss expected delta to be a float, got {delta!r}")
         super().__init__(reduction=reduction)
         self.delta = delta
 
@@ -164,6 +168,24 @@ class NLLLoss(_WeightedLoss):
             ignore_index=self.ignore_index,
             reduction=self.reduction,
         )
+
+
+class NLLLoss2d(NLLLoss):
+    """An older name of `NLLLoss`, which warns.
+
+    Examples
+    --------
+    >>> import warnings, nn
+    >>> with warnings.catch_warnings(record=True) as caught:
+    ...     warnings.simplefilter("always")
+    ...     isinstance(nn.NLLLoss2d(), nn.NLLLoss), len(caught)
+    (True, 1)
+    """
+
+    def __init__(self, weight: Tensor | None = None, size_average=None, ignore_index: int = -100,
+                 reduce=None, reduction: str = "mean"):  # fmt: skip
+        warnings.warn("nn.NLLLoss2d is deprecated: use nn.NLLLoss", FutureWarning, stacklevel=2)
+        super().__init__(weight, size_average, ignore_index, reduce, reduction)
 
 
 class BCELoss(_WeightedLoss):

@@ -53,9 +53,9 @@ class Module(Tree):
             inside = path.state_inside(self, outside)
         CURRENT.set(inside)
         try:
-            if self._hooks is None:
+            if self._hooks is None and hooks.everywhere is None:
                 return self.forward(*args, **kwargs)
-            return self._hooks.run(self, args, kwargs)
+            return hooks.run(self, args, kwargs)
         except Exception as error:
             path.note(error, inside.layer)
             raise
@@ -145,6 +145,13 @@ class Module(Tree):
     def half(self):
         """Convert floating point parameters and buffers to float16, in place; return self."""
         return self.to("float16")
+
+    def to_empty(self, *, device, recurse: bool = True):
+        """Give parameters and buffers fresh memory, with values yet to be set; return self."""
+        check_device(device)
+        for tensor in (*self.parameters(recurse), *self.buffers(recurse)):
+            tensor.data = np.empty_like(tensor.array)
+        return self
 
     def cpu(self):
         """Return self: everything lives on the CPU."""
@@ -260,6 +267,8 @@ class Module(Tree):
     ) -> RemovableHandle:
         """Call ``hook(module, args, output)`` after `forward`; it may return another output.
 
+        With `always_call` also when `forward` or a hook raises; `output` is None then.
+
         Examples
         --------
         >>> import autograd as ag, nn
@@ -269,12 +278,8 @@ class Module(Tree):
         tensor([1.])
         >>> handle.remove()
         """
-        if always_call:
-            raise NotImplementedError(
-                "register_forward_hook(always_call=True) is not supported: a hook is not called "
-                "when forward raises"
-            )
-        return hooks.add(self._hook_tables().after, (hook, with_kwargs), prepend)
+        entry = hooks.After(hook, with_kwargs, always_call)
+        return hooks.add(self._hook_tables().after, entry, prepend)
 
     def register_full_backward_pre_hook(
         self, hook: Callable, prepend: bool = False

@@ -8,6 +8,7 @@ import numpy as np
 
 from autograd.device import check_device
 from autograd.dtypes import get_default_dtype
+from autograd.errors import ShapeError
 from autograd.tensor import Tensor, asarray
 
 
@@ -124,9 +125,11 @@ class UninitializedBuffer(_Uninitialized):
 
     becomes = Buffer
 
-    def __init__(self, requires_grad: bool = False, device=None, dtype=None):
+    def __init__(self, requires_grad: bool = False, device=None, dtype=None,
+                 persistent: bool = True):  # fmt: skip
         check_device(device)
         super().__init__(_nothing(dtype), requires_grad=requires_grad)
+        self.persistent = persistent
 
 
 def _nothing(dtype) -> np.ndarray:
@@ -148,4 +151,6 @@ def is_lazy(tensor) -> bool:
 def empty(*shape: int, device=None, dtype=None) -> Parameter:
     """Make a parameter whose values are yet to be set, of the default dtype unless told."""
     check_device(device)
+    if min(shape, default=0) < 0:
+        raise ShapeError(f"a parameter cannot have the negative size {min(shape)}: shape {shape}")
     return Parameter(np.empty(shape, get_default_dtype() if dtype is None else dtype))

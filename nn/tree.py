@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from autograd.tensor import Tensor
-from nn import path
+from nn import hooks, path
 from nn.parameter import Buffer, Parameter
 
 
@@ -38,7 +38,7 @@ class Tree:
             self.register_parameter(name, value)
         elif isinstance(value, Tree):
             self._vacate(name, "_modules", "modules")
-            self._modules[name] = value
+            self._modules[name] = hooks.approved("module", self, name, value)
             path.changed()
         elif isinstance(value, Buffer):
             self._vacate(name, "_buffers", "buffers")
@@ -70,7 +70,7 @@ class Tree:
                     f"cannot assign {described(value)} to the buffer {name!r}: expected a Tensor "
                     "or None"
                 )
-            self._buffers[name] = value
+            self._buffers[name] = hooks.approved("buffer", self, name, value)
         else:
             object.__setattr__(self, name, value)
 
@@ -121,6 +121,8 @@ class Tree:
             raise TypeError(
                 f"parameter {name!r}: expected an nn.Parameter or None, got {described(param)}"
             )
+        if param is not None:
+            param = hooks.approved("parameter", self, name, param)
         self._parameters[name] = param
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
@@ -128,7 +130,7 @@ class Tree:
         self._check_name(name, "_buffers", "buffer")
         if tensor is not None and not isinstance(tensor, Tensor):
             raise TypeError(f"buffer {name!r}: expected a Tensor or None, got {described(tensor)}")
-        self._buffers[name] = tensor
+        self._buffers[name] = hooks.approved("buffer", self, name, tensor)
         (set.discard if persistent else set.add)(self._non_persistent_buffers_set, name)
 
     def register_module(self, name: str, module: Tree | None) -> None:
@@ -138,7 +140,7 @@ class Tree:
             raise TypeError(
                 f"module {name!r}: expected an nn.Module or None, got {described(module)}"
             )
-        self._modules[name] = module
+        self._modules[name] = hooks.approved("module", self, name, module)
         path.changed()
 
     add_module = register_module
@@ -196,9 +198,9 @@ class Tree:
                 if child is not None
             )
 
-    def modules(self) -> Iterator[Tree]:
+    def modules(self, remove_duplicate: bool = True) -> Iterator[Tree]:
         """Iterate over this module and all below it."""
-        return (module for _, module in self.named_modules())
+        return (part for _, part in self.named_modules(remove_duplicate=remove_duplicate))
 
     def _named_tensors(
         self, table: str, prefix: str, recurse: bool, remove_duplicate: bool
@@ -266,12 +268,19 @@ class Tree:
             raise AttributeError(f"no {what} {target!r} in {type(self).__name__}")
         return tensor
 
-    def set_submodule(self, target: str, module: Tree) -> None:
-        """Replace the module at a dotted path."""
+    def set_submodule(self, target: str, module: Tree, strict: bool = False) -> None:
+        """Put a module at a dotted path; with `strict` there must be one already."""
         above, _, name = target.rpartition(".")
         if not name:
             raise ValueError("set_submodule expected the path of a submodule, got an empty one")
-        setattr(self.get_submodule(above), name, module)
+        if not isinstance(module, Tree):
+            raise ValueError(f"set_submodule expected an nn.Module, got {described(module)}")
+        parent = self.get_submodule(above)
+        if (strict or hasattr(parent, name)) and name not in parent._modules:
+            raise AttributeError(
+                f"no submodule {target!r}: {type(parent).__name__} has no {name!r}"
+            )
+        setattr(parent, name, module)
 
 
 def described(value: Any) -> str:

@@ -235,8 +235,6 @@ def test_forward_hooks_with_keywords_and_order():
         lambda m, args, kwargs, output: order.append("first"), prepend=True, with_kwargs=True
     )
     assert module(1, other=2) == 4 and order == ["first", "second"]
-    with pytest.raises(NotImplementedError, match="always_call"):
-        module.register_forward_hook(print, always_call=True)
     module.register_forward_pre_hook(lambda m, args, kwargs: 3, with_kwargs=True)
     with pytest.raises(RuntimeError, match="with_kwargs=True expected"):
         module(1, other=2)

@@ -12,6 +12,7 @@ from models.transforms.base import Normalize as Normalize
 from models.transforms.base import RandomTransform as RandomTransform
 from models.transforms.base import ToTensor as ToTensor
 from models.transforms.base import Transform as Transform
+from models.transforms.color import ColorJitter as ColorJitter
 from models.transforms.crop import CenterCrop as CenterCrop
 from models.transforms.crop import Pad as Pad
 from models.transforms.crop import RandomCrop as RandomCrop

@@ -254,6 +254,38 @@ def remove_parametrizations(
     return module
 
 
+def transfer_parametrizations_and_params(
+    from_module: Module, to_module: Module, tensor_name: str | None = None
+) -> Module:
+    """Give `to_module` the parametrizations of `from_module` with their tensors; return it.
+
+    That is all of them, or that of `tensor_name`. Both modules then share tensors and modules.
+
+    Examples
+    --------
+    >>> import nn
+    >>> from nn.utils import parametrize, parametrizations
+    >>> first, second = parametrizations.weight_norm(nn.Linear(3, 2)), nn.Linear(3, 2)
+    >>> _ = parametrize.transfer_parametrizations_and_params(first, second)
+    >>> bool((first.weight == second.weight).all())
+    True
+    """
+    if not is_parametrized(from_module):
+        return to_module
+    entries: Any = from_module.parametrizations
+    for name in list(entries) if tensor_name is None else [tensor_name]:
+        if not hasattr(to_module, name):
+            value = getattr(from_module, name).detach().clone()
+            to_module.register_parameter(name, Parameter(value))
+        for parametrization in entries[name]:
+            register_parametrization(to_module, name, parametrization)
+        entry: Any = to_module.parametrizations
+        for key in ("original", *(f"original{i}" for i in range(entries[name].ntensors))):
+            if hasattr(entries[name], key):
+                setattr(entry[name], key, getattr(entries[name], key))
+    return to_module
+
+
 def _class_with(base: type, names: tuple[str, ...]) -> type:
     """A subclass of `base` in which each of `names` is computed. Classes are never changed."""
 

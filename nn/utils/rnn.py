@@ -49,7 +49,7 @@ class PackedSequence(_Packed):
     def __new__(cls, data: Tensor, batch_sizes: Tensor, sorted_indices: Tensor | None = None,
                 unsorted_indices: Tensor | None = None):  # fmt: skip
         if unsorted_indices is None and sorted_indices is not None:
-            unsorted_indices = wrap(np.argsort(sorted_indices.numpy()))
+            unsorted_indices = invert_permutation(sorted_indices)
         return super().__new__(cls, data, batch_sizes, sorted_indices, unsorted_indices)
 
     def to(self, *args, **keywords) -> PackedSequence:
@@ -239,6 +239,19 @@ def unpack_sequence(packed_sequences: PackedSequence) -> list[Tensor]:
     """
     padded, lengths = pad_packed_sequence(packed_sequences, batch_first=True)
     return unpad_sequence(padded, lengths, batch_first=True)
+
+
+def invert_permutation(permutation: Tensor | None) -> Tensor | None:
+    """Return the permutation that undoes another; None stands for the identity.
+
+    Examples
+    --------
+    >>> import autograd as ag
+    >>> from nn.utils.rnn import invert_permutation
+    >>> invert_permutation(ag.tensor([2, 0, 1]))
+    tensor([1, 2, 0])
+    """
+    return None if permutation is None else wrap(np.argsort(permutation.numpy()))
 
 
 def _lengths(lengths) -> np.ndarray:
