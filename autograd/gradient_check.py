@@ -196,12 +196,15 @@ class _Check:
     def _compare_projection(self, outputs, positions, check_dtypes: bool) -> None:
         """For each pair, one number ``v.J.u`` with random u, v."""
         rng = np.random.default_rng(0)
+        along = [rng.normal(size=self.inputs[i].shape) for i in self.checked]
+        changes = [
+            self._difference(i, u, positions) for i, u in zip(self.checked, along, strict=True)
+        ]
         for o in positions:
             v = rng.normal(size=outputs[o].shape)
             rows = self._pull(outputs[o], v, o, check_dtypes)
-            for i, row in zip(self.checked, rows, strict=True):
-                u = rng.normal(size=self.inputs[i].shape)
-                numerical = np.vdot(v, self._difference(i, u, [o])[o])
+            for i, u, change, row in zip(self.checked, along, changes, rows, strict=True):
+                numerical = np.vdot(v, change[o])
                 allowed = self.atol * np.abs(u).sum() * np.abs(v).sum() + self.rtol * abs(numerical)
                 # NaN compares as false, so it fails.
                 if not abs(np.vdot(row, u) - numerical) <= allowed:

@@ -1,12 +1,13 @@
 """certify finds every kind of broken promise, says which, and gives a snippet that shows it."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, find, given, settings
 
 import autograd as ag
 import nn
@@ -106,20 +107,154 @@ def test_a_wrong_rule(user_op):
     assert "inputs=(np.array(" in text
 
 
-def test_the_reproducer_reproduces():
-    def wrong(x):
-        return x * x.detach()
+# Each broken in one way: which promise that breaks, the op (its forward, a function of `vjp`'s
+# arguments), and how it is certified.
 
-    text = broken("first derivative", wrong, kind="unary")
+
+def needs_memory_order(input):
+    return input * np.ravel(input, order="K").reshape(input.shape)
+
+
+def writes_its_gradient(g, input):
+    g *= 2.0
+    return g
+
+
+def writes_what_it_kept(g, input):
+    input *= 1.0 + 1e-3
+    return g * input
+
+
+def cut(g, input):
+    """Right to first order; to second the graph ends here."""
+    return g * 2.0 * getattr(input, "array", input)
+
+
+BROKEN = {
+    "one wrong gradient of two": (
+        "first derivative",
+        lambda x, y: x * y,
+        {"x": lambda g, y: g * y, "y": lambda g, x: g * x * 1.001},
+        {"kind": "binary"},
+    ),
+    "a gradient that is wrong when broadcast": (
+        "first derivative",
+        lambda x, y: x * y,
+        {"x": lambda g, y: g * y, "y": lambda g, x, y_shape: g * x * (1 + (g.shape != y_shape))},
+        {"kind": "binary"},
+    ),
+    "a value that is wrong when broadcast": (
+        "broadcasting",
+        lambda x, y: x * y * (1.0 + (x.shape != y.shape)),
+        {"x": lambda g, y: g * y, "y": lambda g, x: g * x},
+        {"kind": "binary", "only": "broadcasting"},
+    ),
+    "writes its input": (
+        "no mutation",
+        lambda input: np.multiply(input, 2.0, out=input),
+        {"input": lambda g: g * 2.0},
+        {"kind": "unary", "skip": ("value", "arrays")},
+    ),
+    "writes the gradient it is given": (
+        "no mutation",
+        lambda input: input * 1.0,
+        {"input": writes_its_gradient},
+        {"kind": "unary"},
+    ),
+    "writes what it kept": (
+        "no mutation",
+        lambda input: input * input / 2,
+        {"input": writes_what_it_kept},
+        {"kind": "unary"},
+    ),
+    "reads memory in the order it lies": (
+        "layout",
+        needs_memory_order,
+        {"input": lambda g, input: 2 * g * input},
+        {"inputs": (X,)},
+    ),
+    "float64 in its rule": (
+        "dtype",
+        lambda input: input * input,
+        {"input": lambda g, input: g * input * np.full(np.shape(input), 2.0)},
+        {"kind": "unary"},
+    ),
+    "keeps float64": (
+        "dtype",
+        lambda input: (input * 2, np.full(input.shape, 2.0)),
+        {"input": lambda g, factor: g * factor.astype(g.dtype)},
+        {"kind": "unary", "residuals": ["factor"]},
+    ),
+    "a wrong second derivative": (
+        "second derivative",
+        lambda input: input * input,
+        {"input": cut},
+        {"kind": "unary"},
+    ),
+    "another convention at a kink": (
+        "kinks",
+        lambda input: np.maximum(input, 0.0),
+        {"input": lambda g, input: g * (input >= 0)},
+        {"kind": "unary", "kinks": [(([0.0, 1.0],), ([0.0, 1.0],))]},
+    ),
+    "another value": (
+        "value",
+        lambda input: np.sin(input),
+        {"input": lambda g, input: g * np.cos(input)},
+        {"kind": "unary", "reference": np.cos},
+    ),
+    "no empty inputs": (
+        "empty",
+        lambda input: input * 1.0 + 0.0 * input.flat[0],
+        {"input": lambda g: g},
+        {"kind": "unary", "only": "empty"},
+    ),
+}
+
+
+@pytest.mark.parametrize("way", list(BROKEN))
+def test_the_reproducer_reproduces(way, user_op):
+    promise, forward, rules, keywords = BROKEN[way]
+    keywords = dict(keywords)
+    options = {"residuals": keywords.pop("residuals", ())}
+    forward.__name__ = "wrong"
+    wrong = user_op(samples=lambda rng: [], **options)(forward)
+    wrong.vjp(**rules)
+    with pytest.raises(CertificationError, match=f"wrong breaks a promise: {promise}") as caught:
+        certify(wrong, examples=30, **keywords)
+    text = str(caught.value)
     snippet = text[text.index("import numpy") :]
-    with pytest.raises(CertificationError, match="first derivative"):
+    assert f"only={promise!r}" in snippet
+    with pytest.raises(CertificationError, match=f"wrong breaks a promise: {promise}"):
         exec(snippet, {"wrong": wrong})
-    assert "inputs=(np.array(" in snippet and snippet.count("e-") + snippet.count(".") < 12  # small
+    if "inputs" not in keywords:
+        digits = [len(number) for number in re.findall(r"[.]([0-9]+)", snippet)]
+        assert len(digits) <= 8 and max(digits) <= 4, f"not small:\n{snippet}"
+
+
+def halved(x):
+    """A wrong function that can be imported."""
+    return x * 0.5 + x.detach() * 0.5
+
+
+def test_the_reproducer_imports_what_it_can():
+    text = broken("first derivative", halved, kind="unary", reference=np.positive)
+    snippet = text[text.index("import numpy") :]
+    assert f"from {__name__} import halved\n" in snippet and "reference=np.positive" in snippet
+    with pytest.raises(CertificationError, match="first derivative"):
+        exec(snippet, {})
+    assert "# function: the lambda at" in broken("first", lambda x: halved(x), inputs=X)
+    assert "# module: the one" in broken("first", nn.Sequential(nn.Identity(), Halved()), inputs=X)
+
+
+class Halved(nn.Module):
+    def forward(self, x):
+        return halved(x)
 
 
 def test_a_wrong_value():
     broken("value", ag.sin, reference=np.cos)
-    broken("expected shape", lambda x: x.sum(), kind="unary", reference=np.copy)
+    broken("expected shape", lambda x: x.sum(), kind="unary", reference=np.copy, only="value")
     broken("to return a tensor", lambda x: 1.0, inputs=X)
     state = iter(range(100))
     broken("a second call", lambda x: x + next(state), inputs=X)
@@ -130,13 +265,13 @@ def test_written_inputs():
         x.detach().mul_(2.0)
         return x * y
 
-    broken("value|no mutation", writes, inputs=(X, X), skip=["value"])
     broken("argument 0 was written to", writes, inputs=(X, X), only="no mutation")
 
 
 def test_float64_in_float32():
     double = ag.tensor(2.0 * X)
-    broken("float64 output", lambda x: x * double, inputs=X)
+    broken("would silently compute in float64", lambda x: x * double, inputs=X)
+    broken("gave a float64 output", lambda x: x.double() * 2.0, inputs=X)
 
 
 def test_dependence_on_layout():
@@ -186,8 +321,8 @@ def test_missing_dependence_of_a_parameter():
 def test_arguments_that_make_no_sense():
     with pytest.raises(ag.ArgumentError, match="give samples=, inputs= or kind="):
         certify(lambda x: x)
-    with pytest.raises(ag.ArgumentError, match="one of samples="):
-        certify(ag.sin, kind="unary", inputs=X)
+    with pytest.raises(ag.ArgumentError, match="one of samples= and inputs="):
+        certify(ag.sin, samples=lambda rng: [((X,), {})], inputs=X)
     with pytest.raises(ag.ArgumentError, match="knows no check 'valeu'"):
         certify(ag.sin, skip=["valeu"])
     with pytest.raises(TypeError, match="expected an op, a callable or a module"):
@@ -238,6 +373,30 @@ def test_conv_geometries_fit(geometry):
 def test_pool_geometries_fit(geometry):
     x = ag.ones(*geometry.pop("input"))
     assert F.max_pool1d(x, **geometry).numel() > 0
+
+
+def test_strategies_shrink():
+    """What hypothesis finds is as small as what is asked for, everything else is the simplest."""
+    x = find(testing.tensors(layout=testing.layouts), lambda x: x.ndim > 0)
+    assert x.shape == (1,)
+    assert find(testing.tensors(np.int64), lambda x: True).shape == ()
+    assert find(testing.broadcastable(2), lambda s: s[0] != s[1]) in (((), (1,)), ((1,), ()))
+    assert find(testing.index_expressions((3, 4)), lambda index: True) == ()
+    found = find(testing.index_expressions((3, 4)), lambda index: int in map(type, index))
+    assert found == (0,)
+    geometry = find(testing.conv_geometries(2), lambda g: g["stride"] != (1, 1))
+    assert geometry["input"] == (1, 1, 1, 1) and geometry["weight"] == (1, 1, 1, 1)
+    assert geometry["stride"] in ((2, 1), (1, 2)) and geometry["groups"] == 1
+    geometry = find(testing.pool_geometries(1), lambda g: g["padding"] != (0,))
+    assert geometry["kernel_size"] == (2,) and geometry["padding"] == (1,)
+    program = find(testing.programs(), lambda program: "zero_" in program.source)
+    assert len(program.body) <= 8, program.source
+
+
+@pytest.mark.parametrize("name", [name for name in testing.__all__ if name != "CertificationError"])
+def test_what_is_public_has_an_example(name):
+    value = getattr(testing, name)
+    assert name in ("Case", "Program", "layouts") or ">>>" in value.__doc__
 
 
 # -- the plugin ------------------------------------------------------------------------------------

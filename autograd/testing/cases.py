@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 from hypothesis import strategies as st
 
-from autograd.op import SAMPLED, Op
-from autograd.testing.strategies import (
-    broadcastable,
-    empty_shapes,
-    numbers,
-    reductions,
-    seeds,
-    shapes,
-)
+from autograd.op import Op
+from autograd.testing.strategies import broadcastable, numbers, reductions, seeds, shapes
 
 
 class Case(NamedTuple):
@@ -58,31 +52,34 @@ class Case(NamedTuple):
 
 
 @st.composite
-def cases(draw, record: Op, empty: bool = False):
-    """Cases for a record: one for elementwise ops and reductions, else all its samples."""
+def cases_of_kind(draw, kind: str | None, count: int, domain=None, params=("dim", "keepdim")):
+    """A case: of an elementwise function of `count` arrays, or of a reduction."""
     rng = np.random.default_rng(draw(seeds))
-    if record.kind not in SAMPLED or record.samples is not None:
-        return [sample(record, *drawn) for drawn in record.samples(rng)]
-    if record.kind == "reduce":
-        shape = draw(empty_shapes if empty else shapes())
-        return [
-            Case((numbers(rng, shape, record.domain),), draw(reductions(len(shape), record.params)))
-        ]
-    count = len(record.inputs)
-    if count == 1:
-        drawn = (draw(empty_shapes if empty else shapes()),)
-    elif empty:
-        drawn = (draw(empty_shapes),) * count
-    else:
-        drawn = draw(broadcastable(count))
-    inputs = tuple(numbers(rng, shape, record.domain) for shape in drawn)
-    if record.kind == "compare":  # equal values matter to these
+    if kind == "reduce":
+        shape = draw(shapes())
+        return Case((numbers(rng, shape, domain),), draw(reductions(len(shape), params)))
+    drawn = draw(broadcastable(count)) if count > 1 else (draw(shapes()),)
+    inputs = tuple(numbers(rng, shape, domain) for shape in drawn)
+    if kind == "compare":  # equal values matter to these
         inputs = tuple(np.asarray(np.round(a)) for a in inputs)
-    return [Case(inputs, {})]
+    return Case(inputs, {})
 
 
-def sample(record: Op, args: tuple, keywords: dict) -> Case:
-    """A case from what `samples` yields: array inputs in order, or the call as it is."""
-    if any(name in keywords for name in record.positional[: len(args)]):
-        return Case((), {**dict(zip(record.inputs, args, strict=False)), **keywords})
-    return Case(tuple(args), dict(keywords))
+def onto_domain(record: Op | None, name: str, array):
+    """An input of an op as its derivatives are checked: mapped onto the op's domain."""
+    maps = record.domain if record is not None else None
+    return maps[name](array) if isinstance(maps, dict) and name in maps else array
+
+
+def samples_of(record: Op) -> Callable | None:
+    """The record's samples as ``(args, kwargs)`` of calls; they may give only the array inputs."""
+    if record.samples is None:
+        return None
+
+    def samples(rng):
+        for args, keywords in record.samples(rng):
+            if any(name in keywords for name in record.positional[: len(args)]):
+                args, keywords = (), dict(zip(record.inputs, args, strict=False)) | keywords
+            yield args, keywords
+
+    return samples

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,18 +11,26 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from autograd.errors import ArgumentError
-from autograd.op import SAMPLED, Op
+from autograd.op import Op
 from autograd.testing import checks
-from autograd.testing.cases import Case, sample
-from autograd.testing.cases import cases as cases_of
-from autograd.testing.checks import CHECKS, Subject
-from autograd.testing.strategies import broadcastable, numbers, reductions, seeds, shapes
+from autograd.testing.cases import Case, cases_of_kind, samples_of
+from autograd.testing.checks import CHECKS
+from autograd.testing.reproducer import reproducer
+from autograd.testing.subject import Subject
 
 ARITY = {"unary": 1, "unary_any": 1, "reduce": 1, "binary": 2, "binary_float": 2, "compare": 2}
 
 
 class CertificationError(AssertionError):
     """A promise that was broken: which one, how, and a snippet that shows it."""
+
+    def __init__(self, subject: Subject, check: str, error: Exception, case: Case, gradients=None):
+        said = f"{type(error).__name__}: {error}".strip()
+        super().__init__(
+            f"{subject.name} breaks a promise: {check}\n{said}\n\nReproduce it with:\n\n"
+            f"{reproducer(subject, check, case, gradients)}"
+        )
+        self.case = case
 
 
 def certify(target: Any, *, samples: Callable | None = None, inputs: Any = None,
@@ -32,11 +40,13 @@ def certify(target: Any, *, samples: Callable | None = None, inputs: Any = None,
             only: str | None = None, tolerance: float = 1e-9) -> None:  # fmt: skip
     """Certify a differentiable op, function or module, or raise with a reproducer.
 
-    Checked, in this order: the value (against `reference`, and that it repeats itself); that inputs
-    are left alone; float32 in, float32 out, and gradients in their inputs' dtype; that strides do
-    not matter; the same tensor passed twice; broadcasting, for binary kinds; the gradients against
-    finite differences, those of a module's parameters too; the dot test, ``<v, J u> = <J' v, u>``;
-    the second derivative against finite differences; and the `kinks`.
+    Checked, in this order: the value (against `reference`, and that it repeats itself); arrays
+    against tensors and against NumPy's function, for ops of the table; that inputs and output
+    gradients are left alone; float32 in, float32 out, and no float64 on the way back; that strides
+    do not matter; the same tensor passed twice; broadcasting and empty inputs, for functions of a
+    kind; the in-place twin of an op; the gradients against finite differences, those of a module's
+    parameters too; the dot test, ``<v, J u> = <J' v, u>``; that the backward pass gives the same
+    when it is recorded; the second derivative against finite differences; and the `kinks`.
 
     Parameters
     ----------
@@ -46,10 +56,10 @@ def certify(target: Any, *, samples: Callable | None = None, inputs: Any = None,
     samples : callable, optional
         ``samples(rng)`` yields ``(args, kwargs)`` with float64 arrays.
     inputs : tuple of arrays, or hypothesis strategy of such, optional
-        Positional arguments. One of `samples`, `inputs` and `kind` is needed; an op has its own.
+        Positional arguments. `samples`, `inputs` or `kind` is needed; an op has its own.
     kind : {"unary", "binary", "reduce"}, optional
-        Draw inputs for an elementwise function of one or two tensors, or for a reduction that takes
-        ``dim`` and ``keepdim``.
+        An elementwise function of one or two tensors, or a reduction that takes ``dim`` and
+        ``keepdim``: inputs are drawn for it, unless given, and what holds for its kind is checked.
     domain : (low, high), optional
         Where numbers are drawn. The target must be smooth there.
     reference : callable, optional
@@ -84,29 +94,39 @@ def certify(target: Any, *, samples: Callable | None = None, inputs: Any = None,
         raise ArgumentError(
             f"certify knows no check {sorted(unknown)[0]!r}; it knows {', '.join(CHECKS)}, kinks"
         )
+    if inputs is not None and samples is not None:
+        raise ArgumentError("certify takes one of samples= and inputs=")
     subject = Subject(_callable(target), kind, reference, tolerance)
     chosen = [name for name in CHECKS if name not in skip and only in (None, name)]
+    chosen = [name for name in chosen if checks.applies(name, subject)]
 
     def run(case: Case) -> None:
         for name in chosen:
             try:
                 CHECKS[name](subject, case)
             except Exception as error:
-                raise CertificationError(_message(subject, name, error, case)) from error
+                chosen[:] = [name]  # shrink this failure, do not slip into another
+                raise CertificationError(subject, name, error, case) from error
 
     if chosen:
-        drawn = _cases(subject, samples, inputs, kind, domain)
-        if isinstance(drawn, Case):
-            run(drawn)
+        if samples is None and inputs is None and kind is None and subject.record is not None:
+            samples = samples_of(subject.record)
+        count = examples or settings.default.max_examples  # type: ignore[union-attr]
+        if samples is not None:
+            found = _first_broken(run, _sampled(samples, count))
+        elif inputs is not None and not isinstance(inputs, st.SearchStrategy):
+            found = _first_broken(run, [_positional(inputs)])
         else:
-            _search(run, drawn, examples)
+            found = _search(run, _drawn(subject, inputs, kind, domain), count)
+        if found is not None:
+            raise _with_short_numbers(run, found)
     if "kinks" not in skip and only in (None, "kinks"):
         for point, expected in kinks:
             case = Case(tuple(np.asarray(x, np.float64) for x in point), {})
             try:
                 checks.kink(subject, case, expected)
             except Exception as error:
-                raise CertificationError(_message(subject, "kinks", error, case)) from error
+                raise CertificationError(subject, "kinks", error, case, expected) from error
 
 
 def _callable(target: Any) -> Callable:
@@ -119,9 +139,24 @@ def _callable(target: Any) -> Callable:
     return copy.deepcopy(target).double() if hasattr(target, "named_parameters") else target
 
 
-def _search(run: Callable[[Case], None], drawn: st.SearchStrategy, examples: int | None) -> None:
+def _first_broken(run: Callable[[Case], None], cases: Iterable[Case]) -> CertificationError | None:
+    try:
+        for case in cases:
+            run(case)
+    except CertificationError as error:
+        return error
+    return None
+
+
+def _sampled(samples: Callable, count: int) -> Iterator[Case]:
+    """What `samples` yields for `count` seeds; there is nothing to shrink in a seed."""
+    for seed in range(count):
+        for args, keywords in samples(np.random.default_rng(seed)):
+            yield Case(tuple(args), dict(keywords))
+
+
+def _search(run: Callable[[Case], None], drawn: st.SearchStrategy[Case], count: int):
     """Let hypothesis look for a case that breaks a promise, and shrink it."""
-    count = examples or settings.default.max_examples  # type: ignore[union-attr]
 
     @settings(
         max_examples=count,
@@ -131,121 +166,52 @@ def _search(run: Callable[[Case], None], drawn: st.SearchStrategy, examples: int
         suppress_health_check=list(HealthCheck),
     )
     @given(drawn)
-    def search(cases):
-        for case in cases:
-            run(case)
+    def search(case):
+        run(case)
 
-    search()
+    try:
+        search()
+    except CertificationError as error:
+        return error
+    return None
 
 
-def _cases(subject: Subject, samples, inputs, kind, domain):
-    """One case, or a strategy of lists of cases."""
-    if sum(given is not None for given in (samples, inputs, kind)) > 1:
-        raise ArgumentError("certify takes one of samples=, inputs= and kind=")
-    if isinstance(inputs, st.SearchStrategy):
-        return inputs.map(lambda drawn: [_positional(drawn)])
+def _with_short_numbers(run: Callable[[Case], None], found: CertificationError):
+    """The same failure with the fewest digits that show it; hypothesis shrinks shapes only."""
+    for digits in range(1, 5):
+        case = found.case.replace(lambda _, array, digits=digits: _rounded(array, digits))
+        shorter = _first_broken(run, [case])
+        if shorter is not None:
+            return shorter
+    return found
+
+
+def _rounded(array: np.ndarray, digits: int) -> np.ndarray:
+    """Rounded, unless that makes zeros or ties: these may be kinks."""
+    rounded = np.asarray(np.round(array, digits))
+    sizes = np.abs(array).ravel()
+    as_many = len({*np.abs(rounded).ravel(), 0.0}) == len({*sizes, 0.0})
+    return rounded if array.dtype.kind == "f" and as_many else array
+
+
+def _drawn(subject: Subject, inputs, kind, domain) -> st.SearchStrategy[Case]:
+    """The strategy that is given, or the one for the kind."""
     if inputs is not None:
-        return _positional(inputs)
-    if samples is not None:
-        return seeds.map(
-            lambda seed: [Case(tuple(a), dict(k)) for a, k in samples(np.random.default_rng(seed))]
-        )
-    if kind is not None:
-        return _of_kind(kind, domain)
+        return inputs.map(_positional)
     record = subject.record
-    if record is None:
+    if kind is None and record is not None:
+        return cases_of_kind(
+            record.kind, len(record.inputs), domain or record.domain, record.params
+        )
+    if kind is None:
         raise ArgumentError(
             "certify does not know what to call this with: give samples=, inputs= or kind="
         )
-    if domain is not None and record.kind in SAMPLED and record.samples is None:
-        return _of_kind(record.kind, domain)
-    if record.samples is not None:
-        return seeds.map(
-            lambda seed: [
-                sample(record, *drawn) for drawn in record.samples(np.random.default_rng(seed))
-            ]
-        )
-    return cases_of(record)
+    if kind not in ARITY:
+        raise ArgumentError(f"certify draws inputs of kind {', '.join(ARITY)}, not {kind!r}")
+    return cases_of_kind(kind, ARITY[kind], domain)
 
 
 def _positional(inputs) -> Case:
     inputs = inputs if isinstance(inputs, (tuple, list)) else (inputs,)
     return Case(tuple(getattr(x, "array", x) for x in inputs), {})
-
-
-@st.composite
-def _of_kind(draw, kind: str, domain):
-    if kind not in ARITY:
-        raise ArgumentError(f"certify draws inputs of kind {', '.join(ARITY)}, not {kind!r}")
-    rng = np.random.default_rng(draw(seeds))
-    if kind == "reduce":
-        shape = draw(shapes())
-        return [Case((numbers(rng, shape, domain),), draw(reductions(len(shape))))]
-    drawn = draw(broadcastable(ARITY[kind]))
-    return [Case(tuple(numbers(rng, shape, domain) for shape in drawn), {})]
-
-
-# -- what is said when it fails --------------------------------------------------------------------
-
-
-def _message(subject: Subject, check: str, error: Exception, case: Case) -> str:
-    said = f"{type(error).__name__}: {error}".strip()
-    return (
-        f"{subject.name} breaks a promise: {check}\n{said}\n\nReproduce it with:\n\n"
-        f"{reproducer(subject.expression, check, case)}"
-    )
-
-
-def reproducer(name: str, check: str, case: Case) -> str:
-    """A snippet that makes one check of one case again.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> print(reproducer("cube", "value", Case((np.array([1.0, 2.0]),), {})))
-    import numpy as np
-    from numpy import inf, nan
-    from autograd.op import OPS
-    from autograd.testing import certify
-    <BLANKLINE>
-    certify(
-        cube,
-        inputs=(np.array([1.0, 2.0], np.float64),),
-        only='value',
-    )
-    """
-    args = "".join(source(value) + ", " for value in case.args).rstrip()
-    args = f"({args})" if len(case.args) == 1 else f"({args.rstrip(',')})"
-    given = f"inputs={args}"
-    if case.keywords:
-        given = f"samples=lambda rng: [({args}, {source(case.keywords)})]"
-    if check == "kinks":
-        given = f"kinks=[({args}, gradients)]"
-    return (
-        "import numpy as np\nfrom numpy import inf, nan\nfrom autograd.op import OPS\n"
-        "from autograd.testing import certify\n\n"
-        f"certify(\n    {name},\n    {given},\n    only={check!r},\n)"
-    )
-
-
-def source(value) -> str:
-    """A value as Python source; arrays with every digit.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> source({"dim": 1, "weights": [np.zeros((0, 2))]})
-    "{'dim': 1, 'weights': [np.zeros((0, 2), np.float64)]}"
-    """
-    if isinstance(value, np.ndarray):
-        if not value.size:
-            return f"np.zeros({value.shape}, np.{value.dtype})"
-        return f"np.array({value.tolist()!r}, np.{value.dtype})"
-    if isinstance(value, list):
-        return f"[{', '.join(source(item) for item in value)}]"
-    if isinstance(value, tuple):
-        inside = "".join(source(item) + ", " for item in value)
-        return f"({inside.rstrip() if len(value) == 1 else inside.rstrip(', ')})"
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{key!r}: {source(item)}" for key, item in value.items()) + "}"
-    return repr(value)

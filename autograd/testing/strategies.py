@@ -16,9 +16,9 @@ from hypothesis.extra import numpy as hnp
 from autograd.tensor import Tensor, wrap
 
 __all__ = [
-    "DOMAIN", "LAYOUTS", "arrays", "broadcastable", "conv_geometries", "dims", "empty_shapes",
+    "DOMAIN", "LAYOUTS", "arrays", "broadcastable", "conv_geometries", "dims",
     "index_expressions", "layouts", "numbers", "pool_geometries", "reductions", "reversed_",
-    "rotated", "seeds", "shapes", "single_dims", "sliced", "tensors", "transposed",
+    "rotated", "seeds", "shapes", "sliced", "tensors", "transposed",
 ]  # fmt: skip
 
 DOMAIN = (-2.0, 2.0)  # where numbers are drawn if nothing else is said
@@ -26,17 +26,34 @@ seeds = st.integers(0, 2**32 - 1)
 
 
 def shapes(min_dims=0, max_dims=3, min_side=1, max_side=3):
-    """Small shapes, 0-d included."""
+    """Small shapes, 0-d included.
+
+    Examples
+    --------
+    >>> from hypothesis import given
+    >>> @given(shapes(min_dims=1, max_side=2))
+    ... def test(shape):
+    ...     assert len(shape) in (1, 2, 3) and set(shape) <= {1, 2}
+    >>> test()
+    """
     return hnp.array_shapes(
         min_dims=min_dims, max_dims=max_dims, min_side=min_side, max_side=max_side
     )
 
 
-empty_shapes = shapes(min_dims=1, min_side=0).filter(lambda shape: 0 in shape)
-
-
 def broadcastable(count: int, min_side: int = 1):
-    """Tuples of `count` shapes that broadcast with each other."""
+    """Tuples of `count` shapes that broadcast with each other.
+
+    Examples
+    --------
+    >>> from hypothesis import given, strategies as st
+    >>> groups = broadcastable(2).flatmap(lambda s: st.tuples(*(tensors(shape=each) for each in s)))
+    >>> @given(groups)
+    ... def test(pair):
+    ...     x, y = pair
+    ...     assert (x * y).shape == (y * x).shape
+    >>> test()
+    """
     return hnp.mutually_broadcastable_shapes(
         num_shapes=count, max_dims=3, min_side=min_side, max_side=3
     ).map(lambda drawn: drawn.input_shapes)
@@ -50,7 +67,16 @@ def numbers(rng: np.random.Generator, shape: tuple, domain=None) -> np.ndarray:
 
 @st.composite
 def arrays(draw, shape=None, domain=None):
-    """Float64 arrays of a given or drawn shape."""
+    """Float64 arrays of a given or drawn shape.
+
+    Examples
+    --------
+    >>> from hypothesis import given
+    >>> @given(arrays(domain=(1, 2)))
+    ... def test(x):
+    ...     assert ((1 <= x) & (x <= 2)).all()
+    >>> test()
+    """
     shape = draw(shapes()) if shape is None else shape
     return numbers(np.random.default_rng(draw(seeds)), shape, domain)
 
@@ -63,12 +89,6 @@ def dims(draw, ndim: int):
     axes = st.integers(-ndim, ndim - 1)
     several = st.lists(axes, min_size=1, max_size=ndim, unique_by=lambda axis: axis % ndim)
     return draw(st.none() | axes | several.map(tuple))
-
-
-@st.composite
-def single_dims(draw, ndim: int):
-    """Like `dims`, at most one axis."""
-    return draw(st.none() | st.integers(-ndim, ndim - 1)) if ndim else None
 
 
 @st.composite
@@ -171,11 +191,11 @@ def index_expressions(draw, shape: tuple):
     ...     np.zeros((3, 4))[index]
     >>> test()
     """
-    rng = np.random.default_rng(draw(seeds))
-    if draw(st.integers(0, 7)) == 0:
-        return rng.random(shape) < 0.5  # a mask of the whole
+    ellipsis, count = draw(st.booleans()), draw(st.integers(0, len(shape) + 1))
+    if count > len(shape):
+        return np.random.default_rng(draw(seeds)).random(shape) < 0.5  # a mask of the whole
     parts: list[Any] = []
-    for size in shape[: draw(st.integers(0, len(shape)))]:
+    for size in shape[:count]:
         kinds = ["slice", "none"] + (["integer", "array"] if size else [])
         kind = draw(st.sampled_from(kinds))
         if kind == "none":
@@ -183,11 +203,12 @@ def index_expressions(draw, shape: tuple):
         if kind == "integer":
             parts.append(draw(st.integers(-size, size - 1)))
         elif kind == "array":  # all of one length, so that several broadcast
+            rng = np.random.default_rng(draw(seeds))
             parts.append(rng.integers(-size, size, size=3))
         else:
             step = draw(st.sampled_from([None, 1, 2]))
             parts.append(slice(draw(_ends(size)), draw(_ends(size)), step))
-    if draw(st.booleans()):
+    if ellipsis:
         parts.append(...)
     return tuple(parts)
 
