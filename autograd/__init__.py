@@ -26,6 +26,8 @@ from autograd.errors import GraphError as GraphError
 from autograd.errors import ShapeError as ShapeError
 from autograd.function import Function as Function
 from autograd.hooks import RemovableHandle as RemovableHandle
+from autograd.layout import *  # noqa: F403
+from autograd.memory_format import *  # noqa: F403
 from autograd.mode import detect_anomaly as detect_anomaly
 from autograd.mode import enable_grad as enable_grad
 from autograd.mode import inference_mode as inference_mode
@@ -38,6 +40,11 @@ from autograd.mode import set_grad_enabled as set_grad_enabled
 from autograd.mode import strict_dtypes as strict_dtypes
 from autograd.op import OPS as OPS
 from autograd.op import op as op
+from autograd.ops.in_place import celu_ as celu_
+from autograd.ops.in_place import relu_ as relu_
+from autograd.ops.in_place import rrelu_ as rrelu_
+from autograd.ops.in_place import selu_ as selu_
+from autograd.ops.in_place import threshold_ as threshold_
 from autograd.random import *  # noqa: F403
 from autograd.tensor import Tensor as Tensor
 

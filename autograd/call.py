@@ -8,6 +8,7 @@ op.
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable
 from typing import NoReturn
 
@@ -16,7 +17,7 @@ import numpy as np
 from autograd.errors import ArgumentError, DtypeError, GraphError, LinAlgError, ShapeError
 from autograd.mode import CURRENT
 from autograd.node import Node, Output
-from autograd.op import NUMPY, Op
+from autograd.op import MATRICES, NUMPY, Op
 from autograd.plan import Plan, VariadicPlan
 from autograd.promotion import settled
 from autograd.tensor import Tensor, method, wrap
@@ -39,10 +40,10 @@ def _simple(record: Op) -> Callable:
             args, params = record.bind(args, keywords)
         arrays, mask, wrapped = unwrap(args)
         given = arrays
-        if prepare is not None and not settled(arrays):
-            args = prepare(args)
-            arrays, mask, wrapped = unwrap(args)
         try:
+            if prepare is not None and not settled(arrays):
+                args = prepare(args)
+                arrays, mask, wrapped = unwrap(args)
             out = forward(*arrays, **params)
         except Exception as error:
             fail(record, error, arrays)
@@ -98,10 +99,11 @@ def _general(record: Op) -> Callable:
         if record.variadic:
             args = tuple(args[0])
         given = args
-        if record.prepare is not None:
-            args = tuple(record.prepare(args))
         arrays, mask, wrapped = unwrap(args)
         try:
+            if record.prepare is not None and not (arrays and settled(arrays)):
+                args = tuple(record.prepare(args))
+                arrays, mask, wrapped = unwrap(args)
             result = forward(*([arrays] if record.variadic else arrays), **params)
         except Exception as error:
             fail(record, error, arrays)
@@ -123,6 +125,35 @@ def _general(record: Op) -> Callable:
 
     call.full = full  # type: ignore[attr-defined]
     return call
+
+
+def make_composite(record: Op) -> Callable:
+    """The public function of a composite: the one given, but what fails inside it names it too."""
+    function, respelled = record.forward, not MATRICES.isdisjoint(record.positional)
+
+    @functools.wraps(function)
+    def call(*args, **keywords):
+        if keywords and respelled:
+            keywords = {record.spelled(name): value for name, value in keywords.items()}
+        try:
+            return function(*args, **keywords)
+        except Exception as error:
+            _name_first(record, error)
+            raise
+
+    return call
+
+
+def _name_first(record: Op, error: Exception) -> None:
+    """Begin an exception's message with the name of a composite, after the layer if that is said.
+
+    Its author did where the message is one written for it.
+    """
+    layer, text = CURRENT.get().layer, str(error)
+    start = f"in {layer}: " if layer else ""
+    said = text.removeprefix(start)
+    if error.args == (text,) and not re.match(rf"(\w+\.)?{record.public_name}\b", said):
+        error.args = (f"{start}{record.title}: {said}",)
 
 
 def _by_name(record: Op) -> Callable:
@@ -186,6 +217,17 @@ def refuse_widening(record: Op, given, out) -> None:
         raise DtypeError(
             f"{record.name} would silently compute in float64 because one operand is float64: "
             "convert it with .float() (strict dtypes are on)"
+        )
+
+
+def refuse_widened_gradient(name: str, g, dtype, found) -> None:
+    """Under strict dtypes: raise if a rule turned a float32 gradient into float64."""
+    given = g if isinstance(g, (tuple, list)) else (g,)
+    wide = any(each is not None and each.dtype == np.float64 for each in given)
+    if dtype == np.float32 and found == np.float64 and not wide:
+        raise DtypeError(
+            f"the derivative of {name} computes in float64 for a float32 gradient: "
+            "make the constants of its rule float32 (strict dtypes are on)"
         )
 
 

@@ -2,6 +2,10 @@
 
 Says what PyTorch has and this library has not, and whose parameters differ in name, order or
 default; what is left out on purpose is counted, with the reason.
+
+Functions that PyTorch has in C++ have no signature Python could read, and the docstrings are not
+always right about it: they call `bmm`'s parameter ``batch2``, which a call must name ``mat2``. So
+the operator's schema counts as well, from which PyTorch generates the parser of a call's arguments.
 """
 
 from __future__ import annotations
@@ -13,6 +17,8 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any, NamedTuple
+
+from autograd.op import SPELLINGS as NAMES
 
 SPACES = (  # PyTorch's namespaces, and ours
     ("torch", "autograd"),
@@ -29,41 +35,57 @@ SPACES = (  # PyTorch's namespaces, and ours
     ("torch.optim.lr_scheduler", "optim.lr_scheduler"),
 )
 OUT_OF_SCOPE = (  # what a name matches -> why it is not here
-    (r"complex|^(real|imag|angle|polar|isreal)|conj|resolve_|_H$|^H$|^mH$|adjoint", "complex"),
-    (r"sparse|coalesce|csr|csc|bsr|bsc|^(s?spmm|hspmm|smm|sspaddmm|dsmm|hsmm|saddmm)|^indices$"
+    (r"complex|^(real|imag|angle|polar|isreal)|conj|resolve_|_H$|^H$|^mH$|adjoint"
+     r"|^view_as_real$|^eig(vals)?$", "complex"),
+    (r"[Ss]parse|coalesce|csr|csc|bsr|bsc|^(s?spmm|hspmm|smm|sspaddmm|dsmm|hsmm|saddmm)|^indices$"
      r"|crow|ccol|^row_|^col_|dense_dim|to_mkldnn|mkldnn|to_dense|values$", "sparse layouts"),
     (r"quant|^q_|q(int|uint)|fake_|fbgemm|choose_qparams|int_repr|^q[A-Z]", "quantised tensors"),
     (r"cuda|cudnn|miopen|xpu|mtia|hip|^mps|vulkan|privateuse|ipu|xla|maia|accelerator|record_stream"
-     r"|pin_memory|is_pinned|to_padded|device|gpu|DataParallel|^is_(meta|ort)|SyncBatchNorm",
+     r"|pin_memory|is_pinned|to_padded|device|gpu|DataParallel|^is_(meta|ort)|SyncBatchNorm|^(scaled_|grouped_|scaled_grouped_)mm$",
      "other devices"),
     (r"float8|half|HalfTensor|bfloat|bits|^u?int[1-7]$|^(uint16|uint32|uint64)$|^c(double|float)"
-     r"|cdouble|cfloat", "dtypes that NumPy has not or PyTorch hardly uses"),
+     r"|cdouble|cfloat|^hash_tensor$", "dtypes that NumPy has not or PyTorch hardly uses"),
     (r"jit|script|compile|fx|export|symbolic|sym_|Sym|dynamo|vmap|_trace|graph|Type$|overrides"
      r"|package|library|^(classes|ops|futures|Future|fork|wait|Await|parse_|merge_type|import_ir"
-     r"|unify_type|read_vitals|set_vital|vitals|cond|while_loop)", "compilers and their types"),
-    (r"Storage|storage|^(set_$|share_memory|is_shared|resize|as_strided|map|module_load|reinforce)",
+     r"|unify_type|read_vitals|set_vital|vitals|cond|while_loop)|^Script"
+     r"|^swap_in_optimizer", "compilers and their types"),
+    (r"Storage|storage|^(set_$|share_memory|is_shared|resize|as_strided|map|module_load|reinforce"
+     r"|const_data_ptr)",
      "raw memory"),
     (r"named|rename|align_|refine_|^names$|has_names", "named axes"),
     (r"autocast|GradScaler", "automatic mixed precision"),
     (r"(Tensor|Generator|Stream|Event|Stats|Tag|Size|Error|Guard|Mode|Protocol|Backend|Info|Node)$"
      r"|^(layout|memory_format|dtype|qscheme|finfo|iinfo|typename|DisableTorch|Dispatch|Excluded"
-     r"|Operator|Argument|Code|Call|Capsule|Tensor$)", "types of PyTorch's own machinery"),
+     r"|Operator|Argument|Code|Call|Capsule|Tensor$|set_default_tensor_type|as_subclass"
+     r"|index$)", "types of PyTorch's own machinery"),
     (r"^(get|set|use|is|are|init|initial|prepare|fork|manual)_.*(threads|seed|workspace|printoptions"
      r"|determinis|flush|warn|precision|name|backend|rng|enabled|vmap|linked|loaded|compatib)",
      "switches of PyTorch's runtime"),
     (r"bernoulli|binomial|cauchy|geometric|multinomial|poisson$|log_normal|exponential_|random_"
      r"|(rrelu|dropout)_?$", "random numbers beyond those of autograd.random"),
+    (r"^thread_safe_generator$", "data loaded by threads: workers here are processes"),
+    (r"^(factory_kwargs|Optimizer|PackedSequence_)$", "helpers that PyTorch's modules also show"),
     (r"fft|^(stft|istft)|window$", "signal processing"),
     (r"nested|jagged|forward_ad|fw_grad|dual|batch_norm_(?!$)|native_|_copy$|_out$|_impl$|_for_"
      r"|foreach|segment_reduce|_backward|_reduce_scatter|has_torch_function|handle_torch|boolean_|_with_indices$"
      r"|^(to_dlpack|from_file|wait|dsplit_copy|rnn_|lstm_|gru_|quantize)", "internals"),
 )  # fmt: skip
+_PIECES = (
+    "PyTorch's documentation has one name for what its calls name `sections`, a number, or "
+    "`indices`, a list; here it is `indices_or_sections` for both, as in NumPy"
+)
+EXPLAINED = {  # differences that stay -> why
+    "save": "nothing is pickled, so there is nothing to say about how; `metadata` is added",
+    **dict.fromkeys(("dsplit", "hsplit", "vsplit"), _PIECES),
+}
 IGNORED = {  # parameters that may be missing here
     "out", "layout", "device", "pin_memory", "memory_format", "generator", "size_average", "reduce",
     "foreach", "fused", "capturable", "non_blocking", "_stacklevel", "sparse", "requires_grad",
-    "dtype", "self", "check_args",
+    "dtype", "out_dtype", "self", "check_args",
 }  # fmt: skip
 SPELLINGS = {"self": "input", "axis": "dim", "keepdims": "keepdim"}
+SELF = ("input", "A", "b", "B", "L")  # what a method may call its own tensor
+PREFIXES = {"torch.linalg": "linalg_", "torch.special": "special_"}  # of PyTorch's operators
 
 
 class Parameter(NamedTuple):
@@ -71,6 +93,7 @@ class Parameter(NamedTuple):
 
     name: str
     default: Any  # ... if there is none, or it cannot be compared
+    keyword: bool = False  # given by name only: its place does not matter
 
 
 class Report(NamedTuple):
@@ -80,6 +103,7 @@ class Report(NamedTuple):
     present: list[str]
     missing: list[str]
     differing: dict[str, str]
+    explained: dict[str, str]
     left_out: Counter
 
 
@@ -119,12 +143,14 @@ def lines(report: Report) -> Iterator[str]:
         yield f"  missing: {', '.join(report.missing)}"
     for name, difference in report.differing.items():
         yield f"  differs: {name}: {difference}"
+    for name, why in report.explained.items():
+        yield f"  differs on purpose: {name}: {why}"
 
 
 def compare(theirs: str, ours: str) -> Report:
     """Compare one namespace of PyTorch with ours."""
     there, here = _resolve(theirs), _resolve(ours)
-    report = Report(theirs, [], [], {}, Counter())
+    report = Report(theirs, [], [], {}, {}, Counter())
     for name in public_names(there):
         why = out_of_scope(name) or undocumented(getattr(there, name))
         mine = getattr(here, name, None) if here is not None else None
@@ -134,9 +160,18 @@ def compare(theirs: str, ours: str) -> Report:
             report.missing.append(name)
         else:
             report.present.append(name)
-            difference = differ(signature(getattr(there, name), name), signature(mine, name))
-            if difference:
-                report.differing[name] = difference
+            taken = accepted(getattr(there, name), name, theirs)
+            given = signature(mine, name)
+            if inspect.isclass(there):  # the tensor whose method it is does not count
+                taken = [each and [p for p in each if p.name != "input"] for each in taken]
+                given = given[1:] if given and given[0].name in SELF else given
+            found = [differ(each, given) for each in taken]
+            if None in found:
+                continue
+            if name in EXPLAINED:
+                report.explained[name] = EXPLAINED[name]
+            else:
+                report.differing[name] = str(found[0])
     return report
 
 
@@ -192,19 +227,57 @@ def signature(function: Any, name: str) -> list[Parameter] | None:
     --------
     >>> def scale(input, by=2.0, *, out=None):
     ...     return input * by
-    >>> signature(scale, "scale")
-    [Parameter(name='input', default=Ellipsis), Parameter(name='by', default=2.0)]
+    >>> [tuple(parameter) for parameter in signature(scale, "scale")]
+    [('input', Ellipsis, False), ('by', 2.0, False)]
     """
     try:
         found = [
-            Parameter(p.name, ... if p.default is p.empty else p.default)
+            Parameter(p.name, ... if p.default is p.empty else p.default, p.kind is p.KEYWORD_ONLY)
             for p in inspect.signature(function).parameters.values()
             if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
         ]
     except (TypeError, ValueError):
         found = _from_text(getattr(function, "__doc__", None) or "", name)
-    return [Parameter(SPELLINGS.get(p.name, p.name), p.default) for p in found
+    return _comparable(found)
+
+
+def _comparable(found: list[Parameter]) -> list[Parameter] | None:
+    return [p._replace(name=SPELLINGS.get(p.name, p.name)) for p in found
             if p.name not in IGNORED] or None  # fmt: skip
+
+
+def accepted(function: Any, name: str, space: str) -> list[list[Parameter] | None]:
+    """The signatures PyTorch's function may be called by: the documented one, and its schemas'.
+
+    Of several schemas those with the most parameters: the others leave some out.
+    """
+    documented = signature(function, name)
+    try:
+        inspect.signature(function)
+        return [documented]
+    except (TypeError, ValueError):
+        found = list(_schemas(PREFIXES.get(space, "") + name))
+    most = max(map(len, found), default=0)
+    return [documented, *(each for each in found if len(each) == most)]
+
+
+def _schemas(name: str) -> Iterator[list[Parameter]]:
+    torch = importlib.import_module("torch")
+    for schema in torch._C._jit_get_schemas_for_operator(f"aten::{name}"):
+        types = [str(a.type) for a in schema.arguments]
+        if any(a.is_out for a in schema.arguments) or "Dimname" in "".join(types):
+            continue
+        if not any("Tensor" in each for each in types):  # of numbers in compiled programs
+            continue
+        found = [
+            Parameter(
+                "input" if a.name == "self" else a.name,
+                a.default_value if a.has_default_value() else ...,
+                a.kwarg_only,
+            )
+            for a in schema.arguments
+        ]
+        yield _comparable(found) or []
 
 
 def _from_text(text: str, name: str) -> list[Parameter]:
@@ -212,14 +285,16 @@ def _from_text(text: str, name: str) -> list[Parameter]:
     match = re.search(rf"(?:^|\W){re.escape(name)}\((.*?)\)(?:\s*->|\s*$)", text, re.MULTILINE)
     if not match:
         return []
-    found, depth, word = [], 0, ""
+    found, depth, word, keyword = [], 0, "", False
     for letter in match[1] + ",":
         depth += (letter in "([") - (letter in ")]")
         if letter == "," and depth == 0:
             left, _, default = word.partition("=")
             words = left.replace(":", " ").split()
             if words and words[0].isidentifier():
-                found.append(Parameter(words[0], _literal(default) if default else ...))
+                value = _literal(default) if default else ...
+                found.append(Parameter(words[0], value, keyword))
+            keyword = keyword or words == ["*"]
             word = ""
         else:
             word += letter
@@ -245,17 +320,25 @@ def differ(theirs: list[Parameter] | None, ours: list[Parameter] | None) -> str 
     """
     if not theirs or not ours:
         return None
-    theirs, ours = (
-        [p for p in each if p.name != "input"] for each in (theirs, ours)
-    )  # a method's own tensor
-    names, known = [p.name for p in theirs], [p.name for p in ours]
-    if known[: len(names)] != names:
-        return f"({', '.join(known)}), PyTorch ({', '.join(names)})"
-    for a, b in zip(theirs, ours, strict=False):
+    places = [p for p in ours if not p.keyword]
+    pairs = list(zip((p for p in theirs if not p.keyword), places, strict=False))
+    pairs += [(p, q) for p in theirs if p.keyword for q in ours if q.name == p.name]
+    if len(pairs) < len(theirs) or not all(_answers(b, a) for a, b in pairs):
+        return f"({_names(ours)}), PyTorch ({_names(theirs)})"
+    for a, b in pairs:
         comparable = ... not in (a.default, b.default) and _plain(a.default) and _plain(b.default)
         if comparable and a.default != b.default:
             return f"{b.name}={b.default!r}, PyTorch {a.name}={a.default!r}"
     return None
+
+
+def _names(found: list[Parameter]) -> str:
+    return ", ".join(p.name for p in found)
+
+
+def _answers(ours: Parameter, theirs: Parameter) -> bool:
+    """Whether a call that uses PyTorch's name finds our parameter."""
+    return ours.name == theirs.name or ours.name in NAMES.get(theirs.name, ())
 
 
 def _plain(value: Any) -> bool:

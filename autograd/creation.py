@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import math
+import operator
+
 import numpy as np
 
 from autograd import dtypes
 from autograd.device import check_device
-from autograd.tensor import Tensor, asarray, method, wrap
+from autograd.errors import ArgumentError, ShapeError
+from autograd.tensor import Tensor, asarray, attach, method, wrap
 
 __all__ = [
-    "arange", "as_tensor", "empty", "empty_like", "eye", "from_dlpack", "from_numpy", "full",
-    "full_like", "is_floating_point", "is_tensor", "linspace", "logspace", "numel", "ones",
-    "ones_like", "tensor", "zeros", "zeros_like",
+    "arange", "as_tensor", "broadcast_shapes", "empty", "empty_like", "eye", "from_dlpack",
+    "from_numpy", "full", "full_like", "is_floating_point", "is_inference", "is_nonzero",
+    "is_tensor", "linspace", "logspace", "numel", "ones", "ones_like", "range", "tensor", "zeros",
+    "zeros_like",
 ]  # fmt: skip
 
 
@@ -67,8 +72,10 @@ def from_numpy(ndarray: np.ndarray) -> Tensor:
     return wrap(ndarray)
 
 
-def from_dlpack(ext_tensor) -> Tensor:
+def from_dlpack(ext_tensor, *, device=None, copy: bool | None = None) -> Tensor:
     """Return a tensor that shares memory with any object that speaks DLPack.
+
+    With `copy` it gets memory of its own; False insists on sharing.
 
     Examples
     --------
@@ -77,7 +84,8 @@ def from_dlpack(ext_tensor) -> Tensor:
     >>> ag.from_dlpack(np.arange(3))
     tensor([0, 1, 2])
     """
-    return from_numpy(np.from_dlpack(ext_tensor))
+    check_device(device)
+    return from_numpy(np.from_dlpack(ext_tensor, copy=copy))
 
 
 def _convert(data, dtype) -> np.ndarray:
@@ -100,6 +108,36 @@ def is_floating_point(input: Tensor) -> bool:
 def is_tensor(obj) -> bool:
     """Tell whether `obj` is a Tensor."""
     return isinstance(obj, Tensor)
+
+
+def is_nonzero(input: Tensor) -> bool:
+    """Tell whether the only element is not zero; see `Tensor.__bool__`."""
+    return bool(input)
+
+
+def is_inference(input: Tensor) -> bool:
+    """Tell whether `input` may never be part of a graph. False: none is made so here.
+
+    What `inference_mode` returns are ordinary tensors, computed without recording.
+    """
+    return False
+
+
+def broadcast_shapes(*shapes) -> tuple[int, ...]:
+    """Return the shape that tensors of the given shapes broadcast to.
+
+    Examples
+    --------
+    >>> import autograd as ag
+    >>> ag.broadcast_shapes((2, 1), (3,), 1)
+    (2, 3)
+    """
+    try:
+        return np.broadcast_shapes(*shapes)
+    except ValueError:
+        raise ShapeError(
+            f"broadcast_shapes expected shapes that broadcast to one, got {shapes}"
+        ) from None
 
 
 def _sizes(size: tuple) -> tuple:
@@ -155,8 +193,11 @@ def full(size, fill_value, *, dtype=None, device=None, requires_grad: bool = Fal
     """
     if dtype is None:
         dtype = dtypes.result_type(fill_value)
+    value = asarray(fill_value, dtype)
+    if value.ndim:
+        raise ShapeError(f"full expected one number to fill with, got shape {value.shape}")
     size = (size,) if isinstance(size, int) else tuple(size)
-    return _new(np.full(size, asarray(fill_value), dtype), device, requires_grad)
+    return _new(np.full(size, value), device, requires_grad)
 
 
 def _like(name: str, make):
@@ -175,9 +216,14 @@ ones_like = _like("ones_like", ones)
 empty_like = _like("empty_like", empty)
 
 
-def full_like(input: Tensor, fill_value, *, dtype=None, requires_grad: bool = False) -> Tensor:
+def full_like(
+    input: Tensor, fill_value, *, dtype=None, device=None, requires_grad: bool = False
+) -> Tensor:
     """Return one value in the shape and dtype of `input`."""
-    return full(input.shape, fill_value, dtype=dtype or input.dtype, requires_grad=requires_grad)
+    return full(
+        input.shape, fill_value, dtype=dtype or input.dtype, device=device,
+        requires_grad=requires_grad,
+    )  # fmt: skip
 
 
 def arange(start, end=None, step=1, *, dtype=None, device=None, requires_grad=False) -> Tensor:
@@ -190,13 +236,43 @@ def arange(start, end=None, step=1, *, dtype=None, device=None, requires_grad=Fa
     tensor([1, 2, 3])
     """
     start, end = (0, start) if end is None else (start, end)
-    start, end, step = (x.item() if isinstance(x, Tensor) else x for x in (start, end, step))
+    start, end, step = (_number("arange", x) for x in (start, end, step))
     if step == 0:
-        raise ValueError("arange expected a step other than 0")
+        raise ArgumentError("arange expected a step other than 0")
+    if not all(map(math.isfinite, (start, end, step))):
+        raise ArgumentError(f"arange expected finite numbers, got {start}, {end} and {step}")
+    if (end - start) * step < 0:
+        raise ArgumentError(
+            f"arange cannot get from {start} to {end} in steps of {step}: change the step's sign"
+        )
     array = np.arange(start, end, step)
     if dtype is None:
         dtype = dtypes.result_type(start, end, step)
     return _new(array.astype(dtype), device, requires_grad)
+
+
+def range(start=0, end=None, step=1, *, dtype=None, device=None, requires_grad=False) -> Tensor:
+    """Return numbers from `start` to `end`, which is included: an older form of `arange`.
+
+    Without a dtype they are floats, also between integers.
+
+    Examples
+    --------
+    >>> import autograd as ag
+    >>> ag.range(1, 3)
+    tensor([1., 2., 3.])
+    """
+    if end is None:
+        raise TypeError("range expected start and end; arange takes one bound alone")
+    dtype = np.dtype(_dtype(dtype))
+    number = float if dtype.kind == "f" else int
+    start, end, step = (number(x) for x in (start, end, step))
+    if step == 0 or not np.isfinite([start, end]).all() or (end - start) / step < 0:
+        raise ArgumentError(
+            f"range expected a step that leads from start to end, got {start}, {end} and {step}"
+        )
+    count = int((end - start) / step) + 1
+    return _new((start + step * np.arange(count)).astype(dtype), device, requires_grad)
 
 
 def linspace(start, end, steps: int, *, dtype=None, device=None, requires_grad=False) -> Tensor:
@@ -208,13 +284,39 @@ def linspace(start, end, steps: int, *, dtype=None, device=None, requires_grad=F
     >>> ag.linspace(0, 1, 3)
     tensor([0. , 0.5, 1. ])
     """
-    return _new(np.linspace(start, end, steps).astype(_dtype(dtype)), device, requires_grad)
+    array = np.linspace(*_span("linspace", start, end, steps)).astype(_dtype(dtype))
+    return _new(array, device, requires_grad)
 
 
-def logspace(start, end, steps: int, base=10.0, *, dtype=None, requires_grad=False) -> Tensor:
+def logspace(
+    start, end, steps: int, base=10.0, *, dtype=None, device=None, requires_grad=False
+) -> Tensor:
     """Return `steps` numbers from base**start to base**end, evenly spaced in their logarithm."""
+    start, end, steps = _span("logspace", start, end, steps)
     array = np.logspace(start, end, steps, base=base).astype(_dtype(dtype))
-    return wrap(array).requires_grad_(requires_grad)
+    return _new(array, device, requires_grad)
+
+
+def _span(name: str, start, end, steps) -> tuple:
+    """Two ends, as numbers, and how many steps there are from one to the other."""
+    if isinstance(steps, bool):
+        raise TypeError(f"{name} expected an integer number of steps, got {steps}")
+    try:
+        count = operator.index(steps)
+    except TypeError:
+        raise TypeError(f"{name} expected an integer number of steps, got {steps!r}") from None
+    if count < 0:
+        raise ArgumentError(f"{name} expected steps >= 0, got {steps}")
+    return _number(name, start), _number(name, end), count
+
+
+def _number(name: str, value):
+    """A number, which may come as a 0-d tensor."""
+    if not isinstance(value, Tensor):
+        return value
+    if value.ndim:
+        raise ShapeError(f"{name} expected a number or a 0-d tensor, got shape {value.shape}")
+    return value.item()
 
 
 def eye(n: int, m: int | None = None, *, dtype=None, device=None, requires_grad=False) -> Tensor:
@@ -227,6 +329,9 @@ def eye(n: int, m: int | None = None, *, dtype=None, device=None, requires_grad=
     tensor([[1., 0.],
             [0., 1.]], shape=(2, 2))
     """
+    for length in (n, m):
+        if length is not None and length < 0:
+            raise ArgumentError(f"eye expected sizes >= 0, got {length}")
     return _new(np.eye(n, m, dtype=_dtype(dtype)), device, requires_grad)
 
 
@@ -247,6 +352,21 @@ for _name, _make in {
     "new_full": full,
 }.items():
     _new_method(_name, _make)
+
+
+@method
+def is_signed(self) -> bool:
+    """Tell whether the dtype has negative numbers."""
+    return self.dtype.kind in "if"
+
+
+@method
+def is_neg(self) -> bool:
+    """Tell whether the elements are kept with the opposite sign. False: none are here."""
+    return False
+
+
+attach("is_inference", is_inference)
 
 
 @method

@@ -7,9 +7,9 @@ import builtins
 import numpy as np
 
 __all__ = [
-    "bool", "double", "float", "float16", "float32", "float64", "get_default_dtype", "half", "int",
-    "int8", "int16", "int32", "int64", "long", "promote_types", "result_type", "set_default_dtype",
-    "short", "uint8",
+    "bool", "can_cast", "double", "float", "float16", "float32", "float64", "get_default_dtype",
+    "half", "int", "int8", "int16", "int32", "int64", "long", "promote_types", "result_type",
+    "set_default_dtype", "short", "uint8",
 ]  # fmt: skip
 
 float16 = half = np.dtype("float16")
@@ -79,6 +79,19 @@ def promote_types(type1, type2) -> np.dtype:
     if first == second:
         return np.promote_types(type1, type2)
     return type1 if first > second else type2
+
+
+def can_cast(from_, to) -> builtins.bool:
+    """Tell whether values of one dtype may be written into another: not floats into integers,
+    nor numbers into bools.
+
+    Examples
+    --------
+    >>> import autograd as ag
+    >>> ag.can_cast(ag.float64, ag.float32), ag.can_cast(ag.float32, ag.int64)
+    (True, False)
+    """
+    return category(np.dtype(from_)) <= category(np.dtype(to))
 
 
 def _weak(value) -> np.dtype:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from autograd import versions
+from autograd.call import refuse_widened_gradient
 from autograd.errors import GraphError, ShapeError
 from autograd.mode import CURRENT, enable_grad
 from autograd.node import Node, Output
@@ -77,6 +78,8 @@ def _walk(roots: dict, create_graph: bool, retain_graph: bool, targets: dict | N
             if gi.shape != shape:
                 gi = _sum_to(gi, shape, node)
             if gi.dtype is not dtype and gi.dtype != dtype:
+                if CURRENT.get().strict:
+                    refuse_widened_gradient(node.name(), g, dtype, gi.dtype)
                 gi = gi.to(dtype) if create_graph else gi.astype(dtype)
             old = grads.get(parent)
             if old is None:

@@ -1,5 +1,6 @@
 """In-place operations: the pure op runs, its value goes into the tensor's memory, its node becomes
 the tensor's. Through a view, the base gets the node of a `view_write` instead and views follow it.
+Methods such as ``t_()``, which only change how a tensor looks at its memory, go through `relayout`.
 
 The pure op saves what its rule needs as always; a saved array whose memory is about to be written
 is copied first. So ``x.mul_(y)`` has the gradient of ``x * y``, also where PyTorch would refuse.
@@ -7,19 +8,18 @@ is copied first. So ``x.mul_(y)`` has the gradient of ``x * y``, also where PyTo
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable
 
 import numpy as np
 
 from autograd.call import record_call, unwrap
 from autograd.errors import DtypeError, GraphError, ShapeError
-from autograd.mode import CURRENT
-from autograd.node import Node, Output
+from autograd.mode import CURRENT, enable_grad
+from autograd.node import Node
 from autograd.op import Array, op
-from autograd.tensor import Leaf, Tensor, next_seq
+from autograd.tensor import Leaf, Tensor, next_seq, wrap
 from autograd.versions import owner, wrote
-from autograd.view import View, replay
+from autograd.view import View, move_retained, replay
 
 
 def write(target: Tensor, name: str, function: Callable, *args, **keywords) -> Tensor:
@@ -66,16 +66,50 @@ def rebase(target: Tensor, value: Tensor, name: str) -> None:
                 "takes part in a graph: make the view with gradients enabled, or write under "
                 "no_grad()"
             )
-        _move_retained(target, value._node)
+        move_retained(target, value._node)
         target._node = value._node
     elif value.requires_grad or view.base.requires_grad:
         base = view.base
         arrays, mask, _ = unwrap((base, value))
         params = {"chain": view.chain}  # not the view: the node must not hold the base, in a cycle
         written = record_call(view_write.op, (base, value), arrays, mask, base.array, (), params)
-        _move_retained(base, written._node)
+        move_retained(base, written._node)
         base._node = written._node
         view.sync(target)
+
+
+def relayout(target: Tensor, name: str, function: Callable, *args, **keywords) -> Tensor:
+    """Let `target` itself become its view ``function(target, ...)``: no element moves.
+
+    What it was lives on as the base of the view that it now is. So earlier views still look into
+    the same elements, and writes through them or through `target` reach each other.
+
+    Raises
+    ------
+    GraphError
+        If `target` is a leaf that requires grad, or a view of one, while gradients are recorded;
+        or if it was computed from one and they are not: its node would belong to the old shape.
+    """
+    recording, node, view = CURRENT.get().grad, target.node, target._view
+    if recording:
+        _refuse_leaf(target, name)
+    elif isinstance(node, Leaf):  # nothing to record: a leaf has a history of its own
+        target.array = function(target.array, *args, **keywords)
+        return target
+    elif node is not None:
+        raise GraphError(
+            f"{name} under no_grad() would give a tensor that is part of a graph a shape its node "
+            "knows nothing of: call it with gradients enabled, or on .detach()"
+        )
+    former = wrap(target.array, node) if view is None else target
+    with enable_grad():  # without a node there is nothing to record, but a chain to note
+        value = function(former, *args, **keywords)
+    if value is former:
+        return target
+    move_retained(target, value._node)
+    target.array, target._node, target._view = value.array, value._node, value._view
+    target._view.of_itself = view is None or view.of_itself
+    return target
 
 
 def _refuse_leaf(target: Tensor, name: str) -> None:
@@ -104,15 +138,6 @@ def _keep_overwritten(value: Tensor, target: Tensor, start: int) -> None:
                 item.copy() if isinstance(item, np.ndarray) and owner(item) is memory else item
                 for item in node.saved
             )
-
-
-def _move_retained(tensor: Tensor, node) -> None:
-    """`retain_grad` follows the tensor to its new node."""
-    old = tensor._node
-    if isinstance(old, (Node, Output)) and old.retained is not None:
-        old.retained = None
-        if node is not None:
-            node.retained = weakref.ref(tensor)
 
 
 def _samples(rng):

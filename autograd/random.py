@@ -13,7 +13,7 @@ import numpy as np
 
 from autograd import dtypes
 from autograd.device import check_device
-from autograd.errors import DtypeError
+from autograd.errors import ArgumentError, DtypeError, ShapeError
 from autograd.inplace import write
 from autograd.tensor import Tensor, method, wrap
 
@@ -116,9 +116,9 @@ def get_rng_state() -> dict:
     return _default.get_state()
 
 
-def set_rng_state(state: dict) -> None:
+def set_rng_state(new_state: dict) -> None:
     """Continue the default generator from a state of `get_rng_state`."""
-    _default.set_state(state)
+    _default.set_state(new_state)
 
 
 def _stream(generator: Generator | None) -> np.random.Generator:
@@ -238,6 +238,10 @@ def normal(mean=0.0, std=1.0, size=None, *, generator=None) -> Tensor:
     (2, 2)
     """
     tensors = [a for a in (mean, std) if isinstance(a, Tensor)]
+    if (std.array if isinstance(std, Tensor) else np.asarray(std)).min(initial=0) < 0:
+        raise ArgumentError(f"normal expected std >= 0, got {std}")
+    if tensors and size is not None:
+        raise TypeError("normal() with tensors for mean or std has their shape: leave out size")
     if not tensors:
         if size is None:
             raise TypeError("normal() with numbers for mean and std needs a size")
@@ -280,6 +284,12 @@ def multinomial(input: Tensor, num_samples: int, replacement=False, *, generator
     >>> ag.multinomial(ag.tensor([0.0, 1.0, 0.0]), 2, replacement=True)
     tensor([1, 1])
     """
+    if input.dtype.kind != "f":
+        raise DtypeError(f"multinomial expected floating point weights, got {input.dtype}")
+    if input.ndim not in (1, 2):
+        raise ShapeError(f"multinomial expected one or two axes, got shape {input.shape}")
+    if num_samples < 1:
+        raise ArgumentError(f"multinomial expected num_samples >= 1, got {num_samples}")
     weights = np.atleast_2d(np.asarray(input.array, dtypes.float64))
     if not np.isfinite(weights).all() or (weights < 0).any() or (weights.sum(1) <= 0).any():
         raise ValueError("multinomial expected finite weights >= 0 with a positive sum in each row")
@@ -321,6 +331,8 @@ def _uniform(stream, array, from_=0.0, to=1.0):
 
 def _normal(stream, array, mean=0.0, std=1.0):
     """Fill, in place, with normal numbers."""
+    if std < 0:
+        raise ArgumentError(f"normal_ expected std >= 0, got {std}")
     return np.asarray(stream.standard_normal(array.shape) * std + mean, array.dtype)
 
 

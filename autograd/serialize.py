@@ -18,6 +18,8 @@ from typing import Any
 
 import numpy as np
 
+from autograd.device import check_device
+from autograd.errors import ArgumentError
 from autograd.tensor import Tensor, wrap
 
 __all__ = ["CheckpointError", "load", "load_checkpoint", "save", "save_checkpoint"]
@@ -30,7 +32,7 @@ class CheckpointError(ValueError, RuntimeError):
     """A file that cannot be loaded: cut short, corrupt, or of another kind."""
 
 
-def save(obj: Mapping[str, Any], path: str | os.PathLike, metadata: dict | None = None) -> None:
+def save(obj: Mapping[str, Any], f: str | os.PathLike, metadata: dict | None = None) -> None:
     """Write a flat dict of tensors, such as a ``state_dict()``, as a safetensors file.
 
     The file appears under its name only when it is complete. Its metadata says ``format: pt``, so
@@ -39,7 +41,7 @@ def save(obj: Mapping[str, Any], path: str | os.PathLike, metadata: dict | None 
     Parameters
     ----------
     obj : mapping of str to Tensor or array
-    path : path
+    f : path
     metadata : dict of str to str, optional
         Further entries for the file's header.
 
@@ -66,18 +68,42 @@ def save(obj: Mapping[str, Any], path: str | os.PathLike, metadata: dict | None 
                 "save_checkpoint takes nested dicts, lists and numbers"
             )
         arrays[name] = _contiguous(value)
-    _write(arrays, path, {"format": "pt", **(metadata or {})})
+    _write(arrays, f, {"format": "pt", **(metadata or {})})
 
 
-def load(path: str | os.PathLike) -> dict[str, Tensor]:
+def load(
+    f: str | os.PathLike,
+    map_location=None,
+    pickle_module=None,
+    *,
+    weights_only: bool | None = None,
+    mmap: bool | None = None,
+) -> dict[str, Tensor]:
     """Read a safetensors file into a dict of tensors.
+
+    The other parameters are those of PyTorch, and say what is so in any case.
+
+    Parameters
+    ----------
+    f : path
+    map_location : {None, "cpu"}
+    pickle_module : None
+    weights_only : {None, True}
+    mmap : {None, False}
 
     Raises
     ------
     CheckpointError
         If the file is cut short, corrupt, or no safetensors file.
     """
-    arrays, _ = _read(path)
+    check_device(map_location)
+    if pickle_module is not None or weights_only is False:
+        raise ArgumentError(
+            "load reads tensors and never unpickles: leave out pickle_module and weights_only=False"
+        )
+    if mmap:
+        raise ArgumentError("load reads the whole file into memory: leave out mmap")
+    arrays, _ = _read(f)
     return {name: wrap(array) for name, array in arrays.items()}
 
 

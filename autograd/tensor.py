@@ -21,6 +21,7 @@ import numpy as np
 from autograd import dtypes
 from autograd.device import CPU
 from autograd.errors import GraphError
+from autograd.memory_format import contiguous_format, is_laid_out
 
 next_seq = itertools.count(1).__next__  # one clock for nodes and writes: who came first
 
@@ -107,9 +108,9 @@ class Tensor:
         """Return the bytes of one element."""
         return self.array.itemsize
 
-    def is_contiguous(self) -> bool:
-        """Tell whether the elements lie in C order without gaps."""
-        return bool(self.array.flags.c_contiguous)
+    def is_contiguous(self, memory_format=contiguous_format) -> bool:
+        """Tell whether the elements lie in C order without gaps, or in another format."""
+        return is_laid_out(self.array, memory_format)
 
     def is_floating_point(self) -> bool:
         """Tell whether the dtype is a float."""
@@ -215,8 +216,11 @@ class Tensor:
 
     def detach_(self) -> Tensor:
         """Take this tensor itself out of the graph, as between stretches of a long sequence."""
-        if self._view is not None and self._view.tracked:
-            raise GraphError("a view cannot be detached in place: use .detach()")
+        view = self._view
+        if view is not None and view.tracked:
+            if not view.of_itself:
+                raise GraphError("a view cannot be detached in place: use .detach()")
+            view.base._node = None
         self._node = None
         return self
 

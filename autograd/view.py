@@ -3,29 +3,38 @@
 A view remembers its base and the chain of ops that leads from the base to it. When something writes
 in place, only the base gets a new node; each view notices, the next time it is asked, that its base
 has a newer node than it was made from, and replays its chain to get a node of its own.
+
+A base that is itself given another shape in place, by ``t_()`` say, becomes a view of what it was:
+a tensor that only views still know (`autograd.inplace.relayout`). Earlier views follow it there.
 """
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from autograd.mode import CURRENT, enable_grad
+from autograd.node import Node, Output
 from autograd.tensor import Leaf, Tensor
 from autograd.versions import owner
 
-if TYPE_CHECKING:
-    from autograd.node import Node
-
 
 class View:
-    __slots__ = ("base", "base_node", "chain", "tracked")
+    __slots__ = ("_base", "base_node", "chain", "of_itself", "tracked")
 
     def __init__(self, base: Tensor, chain: tuple, tracked: bool):
-        self.base = base  # never a view itself
+        self._base = base
         self.base_node: Node | Leaf | None = base._node
         self.chain = chain  # of (function, keywords), from the base to the view
         self.tracked = tracked  # False if made under no_grad: it then has no history to follow
+        self.of_itself = False  # True if the base is what the tensor was before `relayout`
+
+    @property
+    def base(self) -> Tensor:
+        """The tensor whose memory it is, never a view itself."""
+        while (above := self._base._view) is not None:
+            self._base = above.base
+        return self._base
 
     def sync(self, view: Tensor) -> None:
         """Give `view` a node made from its base's present one, if the base was rebased since."""
@@ -34,7 +43,18 @@ class View:
             return
         self.base_node = node
         with enable_grad():
-            view._node = replay(self.chain, self.base)._node
+            new = replay(self.chain, self.base)._node
+        move_retained(view, new)
+        view._node = new
+
+
+def move_retained(tensor: Tensor, node) -> None:
+    """Let `retain_grad` follow the tensor to its new node."""
+    old = tensor._node
+    if isinstance(old, (Node, Output)) and old.retained is not None:
+        old.retained = None
+        if node is not None:
+            node.retained = weakref.ref(tensor)
 
 
 def replay(chain: tuple, base):

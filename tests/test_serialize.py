@@ -169,3 +169,14 @@ def test_files_get_the_permissions_of_ordinary_files(tmp_path):
     (tmp_path / "y").write_text("")
     modes = [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in "xy"]
     assert modes[0] == modes[1]
+
+
+def test_arguments_of_pytorch_that_say_what_is_so(tmp_path):
+    path = tmp_path / "weights.safetensors"
+    serialize.save({"w": ag.ones(2)}, f=path)
+    found = serialize.load(f=path, map_location="cpu", weights_only=True, mmap=False)
+    assert found["w"].tolist() == [1.0, 1.0]
+    wrong = {"map_location": "cuda", "weights_only": False, "pickle_module": pickle, "mmap": True}
+    for name, value in wrong.items():
+        with pytest.raises(ValueError, match=r"CPU only|unpickles|mmap"):
+            serialize.load(path, **{name: value})

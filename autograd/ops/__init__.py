@@ -3,18 +3,20 @@ methods, operators and in-place twins from it."""
 
 from __future__ import annotations
 
-from autograd.inplace import write
+from autograd.inplace import relayout, write
 from autograd.op import ELEMENTWISE, OPS, Op
 from autograd.ops import (  # noqa: F401 - imported for the records they enter
     activation,
     arithmetic,
     attention,
+    cast,
     cholesky,
     compare,
     conv,
     conv_transpose,
     ctc,
     decompose,
+    determinant,
     differences,
     distance,
     dropout,
@@ -25,14 +27,21 @@ from autograd.ops import (  # noqa: F401 - imported for the records they enter
     fold,
     grid,
     gru,
+    histogram,
+    householder,
+    in_place,
     index,
     join,
+    ldl,
+    least_squares,
     linalg,
     logic,
     loss,
     loss_class,
     loss_labels,
+    loss_linear,
     loss_margin,
+    low_rank,
     lu,
     matrix_function,
     matrix_norm,
@@ -56,6 +65,8 @@ from autograd.ops import (  # noqa: F401 - imported for the records they enter
     softmax,
     solve,
     special,
+    special_bessel,
+    special_polynomial,
     statistics,
     transcendental,
     trigonometric,
@@ -87,6 +98,7 @@ OPERATORS = {  # symbol -> op; binary ones exist reflected (__radd__) and in pla
 }
 UNARY = ("neg", "abs", "invert")
 COMPARISONS = ("lt", "le", "gt", "ge", "eq", "ne")
+RELAID = ("squeeze", "swapaxes", "swapdims", "t", "transpose", "unsqueeze")  # views also in place
 
 
 def attach_method(record: Op) -> None:
@@ -96,16 +108,23 @@ def attach_method(record: Op) -> None:
         attach(record.name + "_", _inplace(record))
 
 
-def _inplace(record: Op):
+def _inplace(record: Op, change=write):
     function, name = record.function, record.name + "_"
+    if record.kind == "compare":
+        function = _truth(function)
 
     def twin(self, *args, **keywords):
-        return write(self, name, function, *args, **keywords)
+        return change(self, name, function, *args, **keywords)
 
     twin.__name__ = name
     twin.__wrapped__ = record.forward  # type: ignore[attr-defined] # help() shows its signature
     twin.__doc__ = f"In-place version of `{record.name}`."
     return twin
+
+
+def _truth(function):
+    """What a comparison writes in place: numbers of the tensor's own dtype, with gradient zero."""
+    return lambda self, *args, **keywords: cast.copy(self, function(self, *args, **keywords))
 
 
 def attach_operator(symbol: str, record: Op) -> None:
@@ -137,5 +156,7 @@ def _is_operand(value) -> bool:
 for _record in tuple(OPS.values()):
     if _record.method:
         attach_method(_record)
+for _name in RELAID:
+    attach(_name + "_", _inplace(OPS[_name], relayout))
 for _symbol, _name in OPERATORS.items():
     attach_operator(_symbol, OPS[_name])

@@ -311,7 +311,7 @@ def _pow_exponent(g, input, exponent, out):
 pow.vjp(input=_pow_input, exponent=_pow_exponent)
 
 
-@op(numpy=np.hypot, kind="binary", domain=(0.5, 3))
+@op(numpy=np.hypot, kind="binary_float", domain=(0.5, 3))
 @quiet
 def hypot(input: Array, other: Array):
     """Return ``sqrt(input**2 + other**2)`` without overflow on the way.

@@ -176,6 +176,8 @@ def roll(input: Array, shifts: int | tuple[int, ...], dims: int | tuple[int, ...
     """
     if dims is not None and np.size(shifts) != np.size(dims):
         raise ShapeError(f"expected as many shifts as dims, got {shifts} and {dims}")
+    if not np.size(shifts):
+        raise ShapeError("expected at least one shift, got none")
     return np.roll(input, shifts, dims)
 
 
@@ -198,6 +200,11 @@ def rot90(input, k: int = 1, dims: tuple[int, int] = (0, 1)):
     tensor([[2.],
             [1.]], shape=(2, 1))
     """
+    if len(dims) != 2 or input.ndim < 2:
+        raise ShapeError(
+            f"rot90 expected two of at least two axes, got dims {tuple(dims)} and shape "
+            f"{tuple(input.shape)}"
+        )
     first, second = (wrap_dim(d, input.ndim) for d in dims)
     if first == second:
         raise ShapeError(f"rot90 expected two different axes, got {dims}")
@@ -225,6 +232,7 @@ def tril(input: Array, diagonal: int = 0):
     tensor([[1., 0.],
             [1., 1.]], shape=(2, 2))
     """
+    _refuse_vector(input)
     return np.tril(input, diagonal)
 
 
@@ -239,7 +247,13 @@ def triu(input: Array, diagonal: int = 0):
     tensor([[1., 1.],
             [0., 1.]], shape=(2, 2))
     """
+    _refuse_vector(input)
     return np.triu(input, diagonal)
+
+
+def _refuse_vector(input) -> None:
+    if input.ndim < 2:
+        raise ShapeError(f"expected matrices, of at least two axes, got shape {input.shape}")
 
 
 tril.vjp(input=lambda g, diagonal: tril(g, diagonal))

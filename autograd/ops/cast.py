@@ -10,6 +10,13 @@ from autograd import dtypes
 from autograd.device import check_device
 from autograd.errors import ShapeError
 from autograd.inplace import write
+from autograd.memory_format import (
+    channels_last,
+    contiguous_format,
+    is_laid_out,
+    laid_out,
+    preserve_format,
+)
 from autograd.op import Array, answers, composite, op
 from autograd.tensor import Tensor, attach, method, wrap
 
@@ -36,8 +43,11 @@ alias.vjp(input=lambda g: g)
 # -- memory ----------------------------------------------------------------------------------------
 
 
-@op(numpy=np.copy, samples=cases(((2, 3), {}), ((), {}), ((0, 2), {})))
-def clone(input: Array):
+_IMAGES = ((1, 2, 3, 2), {"memory_format": channels_last})
+
+
+@op(numpy=np.copy, samples=cases(((2, 3), {}), ((), {}), ((0, 2), {}), _IMAGES))
+def clone(input: Array, *, memory_format=preserve_format):
     """Return a copy in memory of its own; strides are kept where the input has no gaps.
 
     Examples
@@ -46,25 +56,27 @@ def clone(input: Array):
     >>> x = ag.zeros(2); y = x.clone(); y[0] = 1.0; x
     tensor([0., 0.])
     """
-    # An expanded axis has stride 0, from which "K" would read a meaningless order of axes.
-    return input.copy("C" if 0 in input.strides else "K")
+    return laid_out(input, memory_format)
 
 
 clone.vjp(input=lambda g: g)
 
 
-@op(samples=cases(((2, 3), {})), space="internal", shown_as="contiguous")
-def contiguous_copy(input: Array):
-    """Return a copy whose elements lie in C order."""
-    return input.copy("C")
+@op(samples=cases(((2, 3), {}), _IMAGES), space="internal", shown_as="contiguous")
+def contiguous_copy(input: Array, memory_format=contiguous_format):
+    """Return a copy whose elements lie in C order, or in another format."""
+    return laid_out(input, memory_format)
 
 
 contiguous_copy.vjp(input=lambda g: g)
 
 
-@composite(samples=cases(((2, 3), {}), ((), {})))
-def contiguous(input):
+@composite(samples=cases(((2, 3), {}), ((), {}), _IMAGES))
+def contiguous(input, memory_format=contiguous_format):
     """Return the tensor itself if its elements lie in C order without gaps, else such a copy.
+
+    With another `memory_format` than ``contiguous_format`` in that order: ``channels_last`` or
+    ``channels_last_3d``.
 
     Examples
     --------
@@ -74,7 +86,7 @@ def contiguous(input):
     (True, False, True)
     """
     array = input.array if isinstance(input, Tensor) else input
-    return input if array.flags.c_contiguous else contiguous_copy(input)
+    return input if is_laid_out(array, memory_format) else contiguous_copy(input, memory_format)
 
 
 # -- dtype -----------------------------------------------------------------------------------------
@@ -89,13 +101,16 @@ def to(input: Array, dtype: np.dtype):
 to.vjp(input=lambda g: g)  # the engine gives every gradient the dtype of its input
 
 
-def _convert(tensor: Tensor, dtype: np.dtype, copy: bool = False) -> Tensor:
-    if dtype == tensor.dtype:
-        return clone(tensor) if copy else tensor
-    dtypes.category(dtype)  # refuses what no tensor can be
-    if dtype.kind != "f":  # integers and bools have no gradient
-        return wrap(tensor.array.astype(dtype))
-    return to(tensor, dtype)
+def _convert(
+    tensor: Tensor, dtype: np.dtype, copy: bool = False, memory_format=preserve_format
+) -> Tensor:
+    if dtype != tensor.dtype:
+        dtypes.category(dtype)  # refuses what no tensor can be
+        # Integers and bools have no gradient.
+        tensor = to(tensor, dtype) if dtype.kind == "f" else wrap(tensor.array.astype(dtype))
+    elif copy:
+        return clone(tensor, memory_format=memory_format)
+    return contiguous(tensor, memory_format) if memory_format != preserve_format else tensor
 
 
 def _is_device(value: Any) -> bool:
@@ -104,12 +119,14 @@ def _is_device(value: Any) -> bool:
 
 
 def _tensor_to(
-    self: Tensor, *args, dtype=None, device=None, non_blocking=False, copy=False
-) -> Tensor:
+    self: Tensor, *args, dtype=None, device=None, non_blocking=False, copy=False,
+    memory_format=preserve_format,
+) -> Tensor:  # fmt: skip
     """Return the tensor in another dtype; the tensor itself where nothing changes.
 
     Called as PyTorch's: ``to(dtype)``, ``to(device)``, ``to(device, dtype)``, ``to(other)``, each
     followed by `non_blocking` and `copy`. The only device is ``"cpu"``, on which nothing blocks.
+    A `memory_format` is one of `contiguous`.
 
     Examples
     --------
@@ -132,24 +149,24 @@ def _tensor_to(
         raise TypeError(f"to() got too many positional arguments: {args}")
     copy = rest[1] if len(rest) == 2 else copy
     check_device(device)
-    return _convert(self, self.dtype if dtype is None else np.dtype(dtype), copy)
+    return _convert(self, self.dtype if dtype is None else np.dtype(dtype), copy, memory_format)
 
 
 attach("to", _tensor_to)
 
 
-def _add_dtype_method(name: str) -> None:
-    dtype = getattr(dtypes, name)
-
-    def convert(self: Tensor) -> Tensor:
-        return _convert(self, dtype)
+def _add_dtype_method(name: str, dtype: np.dtype) -> None:
+    def convert(self: Tensor, *, memory_format=preserve_format) -> Tensor:
+        return _convert(self, dtype, memory_format=memory_format)
 
     convert.__name__, convert.__doc__ = name, f"Return the tensor as {dtype}; see `to`."
     attach(name, convert)
 
 
 for _name in ("half", "float", "double", "short", "int", "long", "bool"):
-    _add_dtype_method(_name)
+    _add_dtype_method(_name, getattr(dtypes, _name))
+_add_dtype_method("byte", dtypes.uint8)
+_add_dtype_method("char", dtypes.int8)
 
 
 def _tensor_type(self: Tensor, dtype) -> Tensor:
@@ -179,9 +196,16 @@ def _fill_samples(rng):
     yield (rng.normal(size=()), rng.normal(size=())), {}
 
 
-@op(samples=_fill_samples, space="internal")
+@op(samples=_fill_samples, method=False)
 def fill(input: Array, value: Array):
-    """Return an array like `input`, every element of which is the number `value`."""
+    """Return a tensor like `input`, every element of which is the number `value`.
+
+    Examples
+    --------
+    >>> import autograd as ag
+    >>> ag.fill(ag.zeros(2), 7)
+    tensor([7., 7.])
+    """
     if np.ndim(value):
         raise ShapeError(f"expected a number or a 0-d tensor to fill with, got shape {value.shape}")
     return np.full_like(input, value)

@@ -7,7 +7,7 @@ import builtins
 import numpy as np
 
 from autograd import promotion
-from autograd.errors import DtypeError, ShapeError
+from autograd.errors import ArgumentError, DtypeError, ShapeError
 from autograd.op import Array, answers, composite, op
 from autograd.ops.elementwise import also_named
 from autograd.tensor import Tensor, asarray, attach
@@ -15,7 +15,7 @@ from autograd.tensor import Tensor, asarray, attach
 # -- order ----------------------------------------------------------------------------------------
 
 
-@op(numpy=np.equal, kind="compare")
+@op(numpy=np.equal, kind="compare", inplace=True)
 def eq(input: Array, other: Array):
     """Tell where `input` equals `other`.
 
@@ -28,7 +28,7 @@ def eq(input: Array, other: Array):
     return np.equal(input, other)
 
 
-@op(numpy=np.not_equal, kind="compare")
+@op(numpy=np.not_equal, kind="compare", inplace=True)
 def ne(input: Array, other: Array):
     """Tell where `input` differs from `other`.
 
@@ -41,7 +41,7 @@ def ne(input: Array, other: Array):
     return np.not_equal(input, other)
 
 
-@op(numpy=np.less, kind="compare")
+@op(numpy=np.less, kind="compare", inplace=True)
 def lt(input: Array, other: Array):
     """Tell where `input` is less than `other`.
 
@@ -54,7 +54,7 @@ def lt(input: Array, other: Array):
     return np.less(input, other)
 
 
-@op(numpy=np.less_equal, kind="compare")
+@op(numpy=np.less_equal, kind="compare", inplace=True)
 def le(input: Array, other: Array):
     """Tell where `input` is less than or equal to `other`.
 
@@ -67,7 +67,7 @@ def le(input: Array, other: Array):
     return np.less_equal(input, other)
 
 
-@op(numpy=np.greater, kind="compare")
+@op(numpy=np.greater, kind="compare", inplace=True)
 def gt(input: Array, other: Array):
     """Tell where `input` is greater than `other`.
 
@@ -80,7 +80,7 @@ def gt(input: Array, other: Array):
     return np.greater(input, other)
 
 
-@op(numpy=np.greater_equal, kind="compare")
+@op(numpy=np.greater_equal, kind="compare", inplace=True)
 def ge(input: Array, other: Array):
     """Tell where `input` is greater than or equal to `other`.
 
@@ -172,6 +172,9 @@ def isclose(
     >>> ag.isclose(ag.tensor([1.0, 2.0]), ag.tensor([1.0, 2.1]))
     tensor([ True, False])
     """
+    for name, tolerance in (("rtol", rtol), ("atol", atol)):
+        if tolerance < 0:
+            raise ArgumentError(f"expected {name} >= 0, got {tolerance}")
     return np.isclose(input, other, rtol, atol, equal_nan)
 
 
@@ -308,6 +311,8 @@ def _number_like(value, array) -> np.ndarray:
     """`value` as a number of the dtype of `array`; refused if it does not fit."""
     if np.ndim(value):
         raise ShapeError(f"expected a number or a 0-d tensor as value, got shape {np.shape(value)}")
+    if np.iscomplexobj(value):
+        raise DtypeError(f"expected a real number as value, got {value}")
     with np.errstate(all="ignore"):
         number = np.asarray(value).astype(array.dtype)
     lost = np.isfinite(value) and (

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from autograd import kernels
 from autograd.errors import ShapeError
-from autograd.op import Array, op
+from autograd.op import Array, composite, op
+from autograd.ops.shape import permute
 
 AXES = ("", "L", "H, W", "D, H, W")  # the names of so many axes of space
 _COUNT = ("", "one integer", "one or two integers", "one or three integers")
@@ -292,3 +293,36 @@ conv_weight.vjp(
         grad, g, input_shape, stride, padding, dilation, groups
     ),
 )
+
+
+def _samples_tbc(rng):
+    yield draw(rng, (4, 2, 3), (2, 3, 2), (2,)), {"pad": 1}
+    yield draw(rng, (3, 1, 2), (3, 2, 1), (1,)), {}
+
+
+@composite(samples=_samples_tbc, space="both")
+def conv_tbc(input, weight, bias, pad: int = 0):
+    """Return `conv1d` of signals laid out as (time, batch, channels).
+
+    Parameters
+    ----------
+    input : (T, N, C)
+    weight : (k, C, O)
+    bias : (O,)
+    pad : int
+        Zeros at both ends.
+
+    Examples
+    --------
+    >>> import autograd as ag
+    >>> ag.conv_tbc(ag.ones(3, 1, 1), ag.ones(2, 1, 1), ag.zeros(1)).reshape(2)
+    tensor([2., 2.])
+    """
+    if input.ndim != 3 or weight.ndim != 3 or bias.ndim != 1:
+        raise ShapeError(
+            "conv_tbc expected an input (T, N, C), a weight (k, C, O) and a bias (O,), got shapes "
+            f"{tuple(input.shape)}, {tuple(weight.shape)} and {tuple(bias.shape)}"
+        )
+    signals = permute(input, (1, 2, 0))
+    out = conv1d(signals, permute(weight, (2, 1, 0)), bias, padding=pad)
+    return permute(out, (2, 0, 1))

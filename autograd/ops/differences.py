@@ -9,6 +9,7 @@ import numpy as np
 from autograd.errors import ShapeError
 from autograd.op import Array, composite
 from autograd.ops.arithmetic import div
+from autograd.ops.cast import to
 from autograd.ops.index import getitem
 from autograd.ops.join import cat
 from autograd.ops.logic import logical_xor
@@ -47,7 +48,7 @@ def diff(input, n: int = 1, dim: int = -1, prepend=None, append=None):
         raise ValueError(f"diff expected n >= 0, got {n}")
     dim = wrap_dim(dim, input.ndim)
     parts = [part for part in (prepend, input, append) if part is not None]
-    out = cat(parts, dim) if len(parts) > 1 else input
+    out = cat(parts, dim) if n and len(parts) > 1 else input  # as PyTorch: n=0 joins nothing
     for _ in range(min(n, out.shape[dim])):
         later, earlier = _part(out, dim, 1, None), _part(out, dim, None, -1)
         out = logical_xor(later, earlier) if out.dtype.kind == "b" else later - earlier
@@ -159,6 +160,10 @@ def gradient(input, *, spacing=1, dim: int | tuple[int, ...] | None = None,
         range(input.ndim) if dim is None else (dim if isinstance(dim, (tuple, list)) else (dim,))
     )
     dims = [wrap_dim(d, input.ndim) for d in named]
+    if len({*dims}) < len(dims):
+        raise ShapeError(f"gradient expected each dim once, got {tuple(named)}")
+    if spacing is None:
+        spacing = 1
     each = spacing if isinstance(spacing, (tuple, list)) else [spacing] * len(dims)
     if len(each) != len(dims):
         raise ShapeError(f"gradient expected {len(dims)} spacings, one an axis, got {len(each)}")
@@ -168,16 +173,16 @@ def gradient(input, *, spacing=1, dim: int | tuple[int, ...] | None = None,
     )
 
 
-def _steps(spacing, n: int, dtype) -> np.ndarray:
+def _steps(spacing, n: int, dtype):
     """The distances between neighbouring samples."""
-    places = spacing.array if isinstance(spacing, Tensor) else np.asarray(spacing)
+    places = spacing if isinstance(spacing, Tensor) else np.asarray(spacing)
     if places.ndim and places.shape != (n,):
         raise ShapeError(f"gradient expected {n} places, got shape {places.shape}")
-    steps = np.diff(places) if places.ndim else np.full(n - 1, float(places))
-    return steps.astype(dtype if dtype.kind == "f" else np.float32)
+    steps = places[1:] - places[:-1] if places.ndim else places * np.ones(n - 1, places.dtype)
+    return to(steps, dtype if dtype.kind == "f" else np.dtype(np.float32))
 
 
-def _slopes(f, h: np.ndarray, dim: int, edge_order: int):
+def _slopes(f, h, dim: int, edge_order: int):
     n = f.shape[dim]
     if n <= edge_order:
         raise ShapeError(

@@ -14,7 +14,7 @@ from autograd.ops.cast import cases
 from autograd.ops.compare import where
 from autograd.ops.index import read_at
 from autograd.ops.join import meshgrid, stack
-from autograd.ops.reduce import norm
+from autograd.ops.reduce import p_norm
 from autograd.ops.shape import reshape, unsqueeze, wrap_dim
 
 # -- distances ------------------------------------------------------------------------------------
@@ -37,7 +37,7 @@ def dist(input, other, p: float = 2):
     >>> ag.dist(ag.tensor([3.0, 0.0]), ag.tensor([0.0, 4.0]))
     tensor(5.)
     """
-    return norm(input - other, p)
+    return p_norm(input - other, p)
 
 
 def _row_samples(rng):
@@ -81,7 +81,7 @@ def cdist(x1, x2, p: float = 2.0, compute_mode: str = COMPUTE_MODES[0]):
         raise DtypeError(
             f"cdist expected floating point tensors of one dtype, got {x1.dtype} and {x2.dtype}"
         )
-    return norm(unsqueeze(x1, -2) - unsqueeze(x2, -3), p, -1)
+    return p_norm(unsqueeze(x1, -2) - unsqueeze(x2, -3), p, -1)
 
 
 @composite(samples=cases(((3, 2), {}), ((4, 2), {"p": 3.0})), space="both")
@@ -99,7 +99,7 @@ def pdist(input, p: float = 2):
     if p < 0:
         raise ValueError(f"pdist expected p >= 0, got {p}")
     first, second = np.triu_indices(input.shape[0], 1)
-    return norm(read_at(input, (first,)) - read_at(input, (second,)), p, 1)
+    return p_norm(read_at(input, (first,)) - read_at(input, (second,)), p, 1)
 
 
 @composite(samples=cases(((2, 3), {"p": 2, "dim": 0, "maxnorm": 1.0}),
@@ -119,7 +119,7 @@ def renorm(input, p: float, dim: int, maxnorm: float):
     if p <= 0 or maxnorm < 0:
         raise ValueError(f"renorm expected p > 0 and maxnorm >= 0, got {p} and {maxnorm}")
     dim = wrap_dim(dim, input.ndim)
-    size = norm(input, p, tuple(i for i in range(input.ndim) if i != dim), True)
+    size = p_norm(input, p, tuple(i for i in range(input.ndim) if i != dim), True)
     large = size > maxnorm
     # The small number, PyTorch's, keeps the division from failing where maxnorm is 0.
     return input * where(large, maxnorm / (where(large, size, 1.0) + 1e-7), 1.0)

@@ -126,7 +126,8 @@ def frexp(input: Array):
     return np.asarray(mantissa), np.asarray(exponent)
 
 
-frexp.vjp(input=lambda g, out: g[0] * np.asarray(2.0, g[0].dtype) ** -asarray(out[1]))
+# 2**-exponent, in the mantissa's dtype
+frexp.vjp(input=lambda g, out: g[0] * np.exp2(-asarray(out[1]).astype(g[0].dtype)))
 
 
 @composite(samples=lambda rng: [((np.array([1, 2, 3]), 2), {}), ((np.array([4, 9]), 0.5), {})])
@@ -151,7 +152,9 @@ def _double(value):
 @op(numpy=np.nextafter, kind="binary_float", samples=_pairs)
 @quiet
 def nextafter(input: Array, other: Array):
-    """Return the floating point number next to `input` towards `other`; it has no gradient.
+    """Return the floating point number next to `input` towards `other`.
+
+    The gradient is that of `input`, but 0 for both where they are equal: PyTorch's convention.
 
     Examples
     --------
@@ -160,6 +163,11 @@ def nextafter(input: Array, other: Array):
     tensor([ True])
     """
     return np.nextafter(input, other)
+
+
+nextafter.vjp(
+    input=lambda g, input, other: np.where(input == other, 0.0, g), other=lambda g: g * 0.0
+)
 
 
 # -- integers -------------------------------------------------------------------------------------

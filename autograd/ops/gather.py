@@ -9,12 +9,13 @@ from __future__ import annotations
 import numpy as np
 
 from autograd import kernels
-from autograd.errors import ShapeError
+from autograd.errors import DtypeError, ShapeError
 from autograd.op import Array, answers, composite, op
 from autograd.ops.cast import cases
 from autograd.ops.index import freeze, read_at, zeros_with
 from autograd.ops.shape import reshape, wrap_dim
 from autograd.ops.views import expand
+from autograd.tensor import asarray
 
 
 def _places(index, length: int, dim: int) -> np.ndarray:
@@ -31,12 +32,20 @@ def _places(index, length: int, dim: int) -> np.ndarray:
 # -- element by element: the index has the shape of the result -------------------------------------
 
 
-def _along(index, dim: int, shape: tuple) -> tuple:
-    """The NumPy index of the places ``[i, index[i, j]]`` (for `dim` 1) for each i, j."""
+def row(x):
+    """`x`, in which a 0-d array counts as having one axis, as PyTorch has it here."""
+    return x if x.ndim else x.reshape((1,))
+
+
+def along(index, dim: int, shape: tuple) -> tuple:
+    """The NumPy index, into a `row`, of the places ``[i, index[i, j]]`` (for `dim` 1)."""
+    shape = shape or (1,)
     dim = wrap_dim(dim, len(shape))
-    index = _places(index, shape[dim] if shape else 1, dim)
-    if index.ndim != len(shape) or any(
-        n > m for i, (n, m) in enumerate(zip(index.shape, shape, strict=True)) if i != dim
+    index = _places(index, shape[dim], dim)
+    if not index.size:  # fits whatever its axes are
+        return (np.zeros(index.shape, np.int64),) * len(shape)
+    if (index.ndim or 1) != len(shape) or any(
+        n > m for i, (n, m) in enumerate(zip(index.shape, shape, strict=False)) if i != dim
     ):
         raise ShapeError(
             f"expected an index of {len(shape)} axes, none but dim {dim} longer than in {shape}, "
@@ -44,7 +53,7 @@ def _along(index, dim: int, shape: tuple) -> tuple:
         )
     grid = list(np.ogrid[tuple(slice(n) for n in index.shape)])
     grid[dim : dim + 1] = [index]
-    return tuple(grid) if shape else ()
+    return tuple(grid)
 
 
 _INDEX = np.array([[2, 0], [0, 0]])
@@ -56,7 +65,7 @@ def _gather_samples(rng):
 
 
 @op(samples=_gather_samples)
-def gather(input: Array, dim: int, index: Array):
+def gather(input: Array, dim: int, index: Array, *, sparse_grad: bool = False):
     """Return ``input[i, index[i, j]]`` at each i, j (for `dim` 1; likewise along others).
 
     `index` has as many axes as `input` and may be shorter along those other than `dim`.
@@ -74,7 +83,9 @@ def gather(input: Array, dim: int, index: Array):
     tensor([[1.],
             [4.]], shape=(2, 1))
     """
-    return input[_along(index, dim, input.shape)]
+    if sparse_grad:
+        raise NotImplementedError("sparse_grad=True: gradients here are dense, leave it out")
+    return row(input)[along(index, dim, input.shape)]
 
 
 def _scatter_samples(rng):
@@ -86,24 +97,45 @@ def _scatter_samples(rng):
 
 
 def _corner(index) -> tuple:
+    return tuple(slice(n) for n in index.shape or (1,))
+
+
+def used(src, index):
     """The part of a larger `src` that an index uses."""
-    return tuple(slice(n) for n in index.shape)
-
-
-def _grown(g, src_shape, index):
-    """The gradient of all of `src`, given that of the part in use."""
-    return g if tuple(g.shape) == tuple(src_shape) else zeros_with(g, src_shape, _corner(index))
-
-
-def _source(src, index):
-    src = np.asarray(src)
-    if not src.ndim:
+    if tuple(src.shape) == index.shape:
         return src
-    if src.ndim != index.ndim or any(n < m for n, m in zip(src.shape, index.shape, strict=True)):
-        raise ShapeError(
-            f"expected a src no smaller than the index, {index.shape}, got {src.shape}"
-        )
-    return src[_corner(index)]
+    if not index.size:
+        return np.zeros(index.shape, src.dtype)
+    return row(src)[_corner(index)].reshape(index.shape)
+
+
+def grown(g, src_shape, index):
+    """The gradient of all of `src`, given that of the part in use."""
+    if tuple(g.shape) == tuple(src_shape):
+        return g
+    if not index.size:
+        return np.zeros(src_shape, g.dtype)
+    shape = tuple(src_shape) or (1,)
+    return zeros_with(row(g), shape, _corner(index)).reshape(src_shape)
+
+
+def source(src, index, dtype):
+    """The part of `src` that an index uses, as an array; refused if it does not fit."""
+    src, shape = np.asarray(src), index.shape or (1,)
+    refuse_other(dtype, src.dtype)
+    if index.size:
+        lengths = src.shape or (1,)
+        if len(lengths) != len(shape) or any(n < m for n, m in zip(lengths, shape, strict=True)):
+            raise ShapeError(
+                f"expected a src no smaller than the index, {index.shape}, got {src.shape}"
+            )
+    return used(src, index)
+
+
+def refuse_other(dtype, given) -> None:
+    """Raise unless what is put into a tensor has its dtype."""
+    if given != dtype:
+        raise DtypeError(f"expected a source of dtype {dtype}, like the input, got {given}")
 
 
 @op(samples=_scatter_samples, inplace=True)
@@ -118,8 +150,8 @@ def scatter_add(input: Array, dim: int, index: Array, src: Array):
     >>> ag.zeros(3).scatter_add(0, ag.tensor([0, 0, 2]), ag.ones(3))
     tensor([2., 0., 1.])
     """
-    out = input.copy()
-    kernels.scatter.add_at(out, _along(index, dim, input.shape), _source(src, index))
+    out = np.array(input)
+    kernels.scatter.add_at(row(out), along(index, dim, input.shape), source(src, index, out.dtype))
     return out
 
 
@@ -130,7 +162,7 @@ gather.vjp(
 )
 scatter_add.vjp(
     input=lambda g: g,
-    src=lambda g, src_shape, dim, index: _grown(gather(g, dim, index), src_shape, index),
+    src=lambda g, src_shape, dim, index: grown(gather(g, dim, index), src_shape, index),
 )
 
 
@@ -150,16 +182,18 @@ def scatter(
     """
     if (src is None) == (value is None):
         raise TypeError("expected either src or value")
-    out = input.copy()
-    values = value if src is None else _source(src, index)
-    kernels.scatter.put_at(out, _along(index, dim, input.shape), values)
+    out = np.array(input)
+    # A number may also stand where src does.
+    given = hasattr(src, "shape")
+    values = source(src, index, out.dtype) if given else value if src is None else src
+    kernels.scatter.put_at(row(out), along(index, dim, input.shape), values)
     return out
 
 
 def _scatter_src(g, src_shape, dim, index):
-    stays = kernels.scatter.last_writer(tuple(g.shape), _along(index, dim, tuple(g.shape)))
-    taken = np.where(stays, gather(g, dim, index), 0.0)
-    return _grown(taken, src_shape, index) if src_shape else taken
+    shape = tuple(g.shape) or (1,)
+    stays = kernels.scatter.last_writer(shape, along(index, dim, shape))
+    return grown(np.where(stays, gather(g, dim, index), 0.0), src_shape, index)
 
 
 scatter.vjp(input=lambda g, dim, index: scatter(g, dim, index, 0.0), src=_scatter_src)
@@ -183,7 +217,8 @@ def take_along_dim(input, indices, dim: int | None = None):
     tensor([[1., 2., 3.]], shape=(1, 3))
     """
     if dim is None:
-        return gather(reshape(input, (-1,)), 0, reshape(indices, (-1,)))
+        flat = reshape(input, (-1,))
+        return gather(flat, 0, _from_front(reshape(indices, (-1,)), flat.shape[0]))
     if input.ndim != indices.ndim:
         raise ShapeError(
             f"take_along_dim expected {input.ndim} axes in indices, got {indices.ndim}"
@@ -194,7 +229,13 @@ def take_along_dim(input, indices, dim: int | None = None):
         for i, (n, m) in enumerate(zip(input.shape, indices.shape, strict=True))
     ]
     wide = [n if i == dim else m for i, (n, m) in enumerate(zip(input.shape, shape, strict=True))]
-    return gather(expand(input, wide), dim, expand(indices, shape))
+    return gather(expand(input, wide), dim, expand(_from_front(indices, wide[dim]), shape))
+
+
+def _from_front(indices, length: int):
+    """Indices of which negative ones, that count from the end, have become positive."""
+    places = asarray(indices)
+    return np.where(places < 0, places + length, places) if (places < 0).any() else indices
 
 
 @answers(np.take_along_axis)
@@ -213,11 +254,10 @@ def _row(index, length: int, dim: int) -> np.ndarray:
 
 
 def _at(input, dim: int, index) -> tuple:
-    """The NumPy index of the slices of `input` at `index` along `dim`."""
-    if not input.ndim:
-        raise ShapeError("expected an input of at least one axis")
+    """The NumPy index, into the `row` of `input`, of the slices at `index` along `dim`."""
     dim = wrap_dim(dim, input.ndim)
-    return (slice(None),) * dim + (_row(index, input.shape[dim], dim),)
+    length = input.shape[dim] if input.ndim else 1
+    return (slice(None),) * dim + (_row(index, length, dim),)
 
 
 _ROW = np.array([2, 0, 2])
@@ -233,7 +273,10 @@ def index_select(input: Array, dim: int, index: Array):
     >>> ag.tensor([1.0, 2.0, 3.0]).index_select(0, ag.tensor([2, 0]))
     tensor([3., 1.])
     """
-    return input[_at(input, dim, index)]
+    taken = row(input)[_at(input, dim, index)]
+    if not input.ndim and taken.size != 1:
+        raise ShapeError(f"expected one place in the index of a 0-d tensor, got {taken.size}")
+    return taken.reshape(()) if not input.ndim else taken
 
 
 def _index_samples(rng):
@@ -251,17 +294,21 @@ def index_add(input: Array, dim: int, index: Array, source: Array, *, alpha: flo
     >>> ag.zeros(3).index_add(0, ag.tensor([0, 0]), ag.ones(2), alpha=2)
     tensor([4., 0., 0.])
     """
-    out = input.copy()
+    out = np.array(input)
     rows = _at(input, dim, index)
-    source = _slices(source, out[rows].shape)
-    kernels.scatter.add_at(out, rows, source if alpha == 1 else alpha * source)
+    if np.ndim(source) != input.ndim:
+        raise ShapeError(f"expected a source of {input.ndim} axes, got {np.ndim(source)}")
+    source = _slices(source, row(out)[rows].shape, out.dtype)
+    kernels.scatter.add_at(row(out), rows, source if alpha == 1 else alpha * source)
     return out
 
 
-def _slices(source, shape: tuple):
-    if np.shape(source) != shape:
-        raise ShapeError(f"expected a source of shape {shape}, got {np.shape(source)}")
-    return source
+def _slices(source, shape: tuple, dtype):
+    source = np.asarray(source)
+    refuse_other(dtype, source.dtype)
+    if (source.shape or (1,)) != shape:
+        raise ShapeError(f"expected a source of shape {shape}, got {source.shape}")
+    return source.reshape(shape)
 
 
 def _index_add_source(g, dim, index, alpha):
@@ -289,15 +336,15 @@ def index_copy(input: Array, dim: int, index: Array, source: Array):
     >>> ag.zeros(3).index_copy(0, ag.tensor([2]), ag.ones(1))
     tensor([0., 0., 1.])
     """
-    out = input.copy()
+    out = np.array(input)
     rows = _at(input, dim, index)
-    kernels.scatter.put_at(out, rows, _slices(source, out[rows].shape))
+    kernels.scatter.put_at(row(out), rows, _slices(source, row(out)[rows].shape, out.dtype))
     return out
 
 
-def _index_copy_source(g, dim, index):
-    stays = kernels.scatter.last_writer(tuple(g.shape), _at(g, dim, index))
-    return np.where(stays, index_select(g, dim, index), 0.0)
+def _index_copy_source(g, source_shape, dim, index):
+    stays = kernels.scatter.last_writer(tuple(g.shape) or (1,), _at(g, dim, index))
+    return np.where(stays, index_select(row(g), dim, index), 0.0).reshape(source_shape)
 
 
 def _fill_samples(rng):
@@ -316,8 +363,8 @@ def index_fill(input: Array, dim: int, index: Array, value: Array):
     """
     if np.ndim(value):
         raise ShapeError(f"expected a number or a 0-d tensor, got shape {np.shape(value)}")
-    out = input.copy()
-    out[_at(input, dim, index)] = value
+    out = np.array(input)
+    row(out)[_at(input, dim, index)] = value
     return out
 
 
@@ -326,7 +373,7 @@ index_copy.vjp(
 )
 index_fill.vjp(
     input=lambda g, dim, index: index_fill(g, dim, index, 0.0),
-    value=lambda g, dim, index: index_select(g, dim, np.unique(np.asarray(index))),
+    value=lambda g, dim, index: index_select(row(g), dim, np.unique(np.asarray(index))),
 )
 
 

@@ -306,6 +306,8 @@ def narrow(input, dim: int, start: int, length: int):
     >>> ag.arange(5).narrow(0, 1, 3)
     tensor([1, 2, 3])
     """
+    if not input.ndim:
+        raise ShapeError("narrow expected a tensor of at least one axis, got a 0-d one")
     dim = wrap_dim(dim, input.ndim)
     size, start = input.shape[dim], operator.index(start)
     first = start + size if start < 0 else start
@@ -338,10 +340,10 @@ def masked_select(input, mask):
 
 
 def _mask(mask, name: str) -> np.ndarray:
-    mask = freeze(mask)
-    if mask.dtype != bool:
-        raise TypeError(f"{name} expected a bool mask, got {mask.dtype}")
-    return mask
+    given = asarray(mask)
+    if given.dtype != bool:
+        raise TypeError(f"{name} expected a bool mask, got {given.dtype}")
+    return freeze(mask)
 
 
 def _masked_scatter_samples(rng):
@@ -358,7 +360,11 @@ def masked_scatter(input, mask, source):
     >>> ag.zeros(3).masked_scatter(ag.tensor([True, False, True]), ag.tensor([1.0, 2.0, 3.0]))
     tensor([1., 0., 2.])
     """
-    mask = np.broadcast_to(_mask(mask, "masked_scatter"), tuple(input.shape))
+    mask = _mask(mask, "masked_scatter")
+    shape = np.broadcast_shapes(tuple(input.shape), mask.shape)
+    mask = np.broadcast_to(mask, shape)
+    if tuple(input.shape) != shape:
+        input = np.broadcast_to(input, shape)
     count = int(mask.sum())
     row = reshape(source, (-1,))
     if row.shape[0] < count:

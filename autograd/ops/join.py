@@ -13,7 +13,7 @@ from autograd.ops.cast import cases
 from autograd.ops.index import getitem
 from autograd.ops.shape import atleast_1d, atleast_2d, atleast_3d, reshape, transpose, wrap_dim
 from autograd.ops.views import expand
-from autograd.tensor import Tensor
+from autograd.tensor import Tensor, attach
 
 
 def _lists(*items):
@@ -48,7 +48,11 @@ def cat(tensors: Arrays, dim: int = 0):
     if not tensors:
         raise ShapeError("expected at least one tensor to join")
     # PyTorch lets empty vectors join anything; they used to stand for "nothing yet".
-    joined = [a for a in tensors if a.shape != (0,)] or tensors
+    try:
+        joined = [a for a in tensors if a.shape != (0,)] or tensors
+    except AttributeError:
+        kinds = ", ".join(type(a).__name__ for a in tensors)
+        raise TypeError(f"expected tensors to join, got {kinds}") from None
     first = joined[0].shape
     dim = wrap_dim(dim, len(first))
     for a in joined:
@@ -145,7 +149,7 @@ def hstack(tensors):
     (2, 3)
     """
     tensors = [atleast_1d(tensor) for tensor in tensors]
-    return cat(tensors, 0 if tensors[0].ndim == 1 else 1)
+    return cat(tensors, 1 if tensors and tensors[0].ndim > 1 else 0)
 
 
 @composite(numpy=np.vstack, samples=_lists((((1, 2), (2, 2)), {}), (((2,), (2,)), {})))
@@ -209,7 +213,7 @@ def _length(input, dim: int, name: str) -> tuple[int, int]:
 @composite(samples=cases(((5, 2), {"split_size_or_sections": 2}),
                          ((2, 5), {"split_size_or_sections": (1, 0, 4), "dim": -1})))  # fmt: skip
 def split(
-    input, split_size_or_sections: int | tuple[int, ...] | list[int], dim: int = 0
+    tensor, split_size_or_sections: int | tuple[int, ...] | list[int], dim: int = 0
 ) -> tuple[Array, ...]:
     """Cut an axis into pieces of a size (the last may be shorter), or of the listed sizes.
 
@@ -219,17 +223,27 @@ def split(
     >>> ag.arange(5).split(2)
     (tensor([0, 1]), tensor([2, 3]), tensor([4]))
     """
-    dim, length = _length(input, dim, "split")
+    dim, length = _length(tensor, dim, "split")
     if isinstance(split_size_or_sections, (tuple, list)):
         sizes = [operator.index(n) for n in split_size_or_sections]
         if sum(sizes) != length or any(n < 0 for n in sizes):
             raise ShapeError(f"split expected sizes that add up to {length}, got {sizes}")
-        return _cut(input, dim, np.cumsum(sizes).tolist())
+        return _cut(tensor, dim, np.cumsum(sizes).tolist())
     size = operator.index(split_size_or_sections)
     if size < 0 or (size == 0 and length):
         raise ShapeError(f"split expected a positive size, got {size}")
     ends = [min(end, length) for end in range(size, length + size, size)] if length else [0]
-    return _cut(input, dim, ends)
+    return _cut(tensor, dim, ends)
+
+
+def _split_method(
+    self: Tensor, split_size: int | tuple[int, ...] | list[int], dim: int = 0
+) -> tuple[Tensor, ...]:
+    """Cut an axis into pieces of a size, or of the listed sizes; see `autograd.split`."""
+    return split(self, split_size, dim)
+
+
+attach("split", _split_method)
 
 
 @composite(samples=cases(((5, 2), {"chunks": 2}), ((2, 5), {"chunks": 4, "dim": 1})))
@@ -312,10 +326,10 @@ def _grid_samples(rng):
 
 
 @composite(samples=_grid_samples)
-def meshgrid(*tensors: Array | Arrays, indexing: str = "ij") -> tuple[Array, ...]:
+def meshgrid(*tensors: Array | Arrays, indexing: str | None = None) -> tuple[Array, ...]:
     """Return the coordinates of a grid: view i holds the i-th vector along axis i.
 
-    With `indexing` "xy" the first two axes are exchanged.
+    With `indexing` "xy", not the default "ij", the first two axes are exchanged.
 
     Examples
     --------
@@ -325,7 +339,7 @@ def meshgrid(*tensors: Array | Arrays, indexing: str = "ij") -> tuple[Array, ...
     tensor([[0, 1, 2],
             [0, 1, 2]], shape=(2, 3))
     """
-    if indexing not in ("ij", "xy"):
+    if indexing not in (None, "ij", "xy"):
         raise ValueError(f"meshgrid expected indexing 'ij' or 'xy', got {indexing!r}")
     if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)):
         tensors = tuple(tensors[0])

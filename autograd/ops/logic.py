@@ -10,7 +10,7 @@ from autograd.op import Array, op
 # -- truth: whatever is not zero is true ----------------------------------------------------------
 
 
-@op(numpy=np.logical_and, kind="compare")
+@op(numpy=np.logical_and, kind="compare", inplace=True)
 def logical_and(input: Array, other: Array):
     """Tell where both are true.
 
@@ -23,7 +23,7 @@ def logical_and(input: Array, other: Array):
     return np.logical_and(input, other)
 
 
-@op(numpy=np.logical_or, kind="compare")
+@op(numpy=np.logical_or, kind="compare", inplace=True)
 def logical_or(input: Array, other: Array):
     """Tell where at least one is true.
 
@@ -36,7 +36,7 @@ def logical_or(input: Array, other: Array):
     return np.logical_or(input, other)
 
 
-@op(numpy=np.logical_xor, kind="compare")
+@op(numpy=np.logical_xor, kind="compare", inplace=True)
 def logical_xor(input: Array, other: Array):
     """Tell where exactly one is true.
 
@@ -54,7 +54,7 @@ def _truths(rng):
     yield (np.array([[True, False]]),), {}
 
 
-@op(numpy=np.logical_not, samples=_truths)
+@op(numpy=np.logical_not, kind="compare", samples=_truths, inplace=True)
 def logical_not(input: Array):
     """Tell where `input` is not true.
 

@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from autograd import kernels
-from autograd.errors import DtypeError, ShapeError
+from autograd.errors import ArgumentError, DtypeError, ShapeError
 from autograd.op import Array, op
 from autograd.ops.activation import logsigmoid
 from autograd.ops.transcendental import sigmoid
@@ -223,8 +223,10 @@ def huber_loss(input: Array, target: Array, reduction: str = "mean", delta: floa
     tensor([0.5, 2.5])
     """
     _check(input, target, weight, reduction)
+    if isinstance(delta, complex):
+        raise TypeError(f"huber_loss expected delta to be a real number, got {delta}")
     if delta <= 0:
-        raise ValueError(f"expected delta > 0, got {delta}")
+        raise ArgumentError(f"huber_loss expected delta > 0, got {delta}")
     return kernels.loss.huber(input, target, delta, weight, reduction)
 
 

@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from autograd import kernels
-from autograd.errors import DtypeError, ShapeError
+from autograd.errors import ArgumentError, DtypeError, ShapeError
 from autograd.op import Array, composite, op
 from autograd.ops.loss import REDUCTIONS, array, check_reduction, reduced
 from autograd.ops.softmax import log_softmax
@@ -19,7 +19,8 @@ from autograd.ops.softmax import log_softmax
 IGNORE = -100  # the label that PyTorch, by default, leaves out
 
 
-def _check_labels(input, target, weight, ignore_index) -> None:
+def check_labels(input, target, weight, ignore_index) -> None:
+    """Raise unless every label is one of the classes that `input` has scores for, or ignored."""
     if input.dtype.kind != "f":
         raise DtypeError(f"expected floating point scores, got {input.dtype}: use .float()")
     if input.ndim == 0:
@@ -95,7 +96,7 @@ def nll_loss(input: Array, target: Array, weight: Array | None = None, size_aver
     tensor(2.5)
     """
     check_reduction(reduction, size_average, reduce)
-    _check_labels(input, target, weight, ignore_index)
+    check_labels(input, target, weight, ignore_index)
     return kernels.loss.nll(input, target, weight, ignore_index, reduction)
 
 
@@ -130,7 +131,7 @@ def label_cross_entropy(input: Array, target: Array, weight: Array | None = None
                         ignore_index: int = IGNORE, reduction: str = "mean",
                         label_smoothing: float = 0.0):  # fmt: skip
     """Return the cross entropy of softmax(input) against class labels."""
-    _check_labels(input, target, weight, ignore_index)
+    check_labels(input, target, weight, ignore_index)
     return kernels.loss.cross_entropy(
         input, target, weight, ignore_index, reduction, label_smoothing
     )
@@ -186,12 +187,17 @@ def cross_entropy(input, target, weight=None, size_average=None, ignore_index: i
     """
     check_reduction(reduction, size_average, reduce)
     if not 0 <= label_smoothing <= 1:
-        raise ValueError(f"label_smoothing expected a value from 0 to 1, got {label_smoothing}")
+        raise ArgumentError(f"label_smoothing expected a value from 0 to 1, got {label_smoothing}")
     if target.shape != input.shape:
         return label_cross_entropy(
             input, target, weight, ignore_index=ignore_index, reduction=reduction,
             label_smoothing=label_smoothing,
         )  # fmt: skip
+    if ignore_index >= 0:
+        raise ArgumentError(
+            f"cross_entropy got ignore_index={ignore_index} and a target of class probabilities: "
+            "there are no labels to ignore, leave it out"
+        )
     return _probability_cross_entropy(input, target, weight, reduction, label_smoothing)
 
 

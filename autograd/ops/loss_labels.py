@@ -38,9 +38,10 @@ def multilabel_margin_loss(input, target, size_average=None, reduce=None, reduct
     tensor(0.25)
     """
     check_reduction(reduction, size_average, reduce)
+    input, target = (x if x.ndim else x.reshape((1,)) for x in (input, target))
     check_shapes(input, target)
     labels = array(target)
-    if input.ndim not in (1, 2):
+    if input.ndim > 2 or not input.shape[-1]:
         raise ShapeError(f"multilabel_margin_loss expected (C,) or (N, C), got {input.shape}")
     if labels.dtype.kind not in "iu":
         raise DtypeError(f"multilabel_margin_loss expected labels as integers, got {labels.dtype}")

@@ -10,6 +10,7 @@ from autograd.errors import DtypeError, ShapeError
 from autograd.op import composite
 from autograd.ops.activation import logsigmoid
 from autograd.ops.loss import array, check_reduction, check_shapes, reduced
+from autograd.ops.shape import reshape
 
 
 def _hinge(x):
@@ -77,7 +78,7 @@ def gaussian_nll_loss(input, target, var, full: bool = False, eps: float = 1e-6,
     Parameters
     ----------
     input, target : Tensor
-        Means and observations, of one shape.
+        Means and observations: of one shape, or with dimensions of size 1 in `target`.
     var : Tensor or float
         Variances: of that shape, or without the last dimension, or with one dimension of size 1.
         Values below `eps` count as `eps`, with the gradient they would have without that.
@@ -92,7 +93,10 @@ def gaussian_nll_loss(input, target, var, full: bool = False, eps: float = 1e-6,
     tensor(2.)
     """
     check_reduction(reduction)
-    check_shapes(input, target)
+    if target.ndim and tuple(n for n in target.shape if n != 1) != tuple(
+        n for n, m in zip(input.shape, target.shape, strict=False) if m != 1
+    ):
+        check_shapes(input, target)
     if isinstance(var, (int, float)):
         var = np.full(input.shape, var, input.dtype)
     values = array(var)
@@ -191,8 +195,8 @@ def multi_margin_loss(input, target, p: int = 1, margin: float = 1.0, weight=Non
 
     Parameters
     ----------
-    input : (N, C)
-    target : (N,) of integers
+    input : (N, C) or (C,)
+    target : (N,) or () of integers
     p : {1, 2}
     weight : (C,), optional
         A factor for the samples of each class.
@@ -208,26 +212,33 @@ def multi_margin_loss(input, target, p: int = 1, margin: float = 1.0, weight=Non
     if p not in (1, 2):
         raise ValueError(f"multi_margin_loss expected p 1 or 2, got {p}")
     labels = array(target)
-    if input.ndim != 2 or labels.shape != input.shape[:1]:
+    shape = tuple(input.shape)
+    count, classes = shape if len(shape) == 2 else (1, *(shape or (1,)))[-2:]
+    if len(shape) > 2 or labels.ndim > 1 or labels.size != count or not classes:
         raise ShapeError(
-            f"multi_margin_loss expected scores (N, C) and labels (N,), got {input.shape} and "
+            f"multi_margin_loss expected scores (N, C) and labels (N,), got {shape} and "
             f"{labels.shape}"
         )
-    count, classes = input.shape
+    input, places = reshape(input, (count, classes)), labels.reshape(count)
     if labels.dtype.kind not in "iu":
         raise DtypeError(f"multi_margin_loss expected labels as integers, got {labels.dtype}")
-    bad = np.flatnonzero((labels < 0) | (labels >= classes))
+    bad = np.flatnonzero((places < 0) | (places >= classes))
     if bad.size:
         raise IndexError(
-            f"multi_margin_loss: label {labels[bad[0]]} at position {bad[0]} is out of range for "
+            f"multi_margin_loss: label {places[bad[0]]} at position {bad[0]} is out of range for "
             f"{classes} classes"
         )
-    others = np.arange(classes) != labels[:, None]
-    gap = margin - input[np.arange(count), labels][:, None] + input
+    others = np.arange(classes) != places[:, None]
+    gap = margin - input[np.arange(count), places][:, None] + input
     cost = np.where(others & array(gap > 0), gap, 0.0) ** p
     if weight is not None:
-        cost = cost * weight[labels][:, None]
-    return reduced(np.sum(cost, axis=1) / classes, reduction)
+        if tuple(weight.shape) != (classes,):
+            raise ShapeError(
+                f"multi_margin_loss expected a weight for each of {classes} classes, got shape "
+                f"{tuple(weight.shape)}"
+            )
+        cost = cost * weight[places][:, None]
+    return reduced(reshape(np.sum(cost, axis=1) / classes, labels.shape), reduction)
 
 
 # -- similarities ----------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ import math
 import numpy as np
 
 from autograd import kernels
-from autograd.errors import DtypeError, ShapeError
+from autograd.errors import ArgumentError, DtypeError, ShapeError
 from autograd.op import Array, composite, op
 from autograd.tensor import Tensor
 from autograd.versions import wrote
@@ -137,15 +137,21 @@ def batch_norm(
     --------
     >>> import autograd as ag, nn
     >>> x = ag.tensor([[1.0], [3.0]])
-    >>> nn.functional.batch_norm(x, None, None, training=True, eps=0.0).reshape(2)
+    >>> nn.functional.batch_norm(x, None, None, training=True).reshape(2).round(decimals=3)
     tensor([-1.,  1.])
     """
     _check_batch(input, {"running_mean": running_mean, "running_var": running_var,
                          "weight": weight, "bias": bias})  # fmt: skip
+    if eps < 0 or (training and eps == 0):
+        least = "> 0 when training" if training else ">= 0"
+        raise ArgumentError(f"batch_norm expected eps {least}, got {eps}")
     if not training:
         return _by_running(input, running_mean, running_var, weight, bias, eps)
-    count = math.prod(input.shape) // input.shape[1] if input.shape[1] else 0
-    if count <= 1:
+    if not math.prod(input.shape):  # no value has to be normalised, and there is no mean
+        none = np.zeros(input.shape[1], input.dtype)
+        return _by_running(input, none, none, weight, bias, eps)
+    count = math.prod(input.shape) // input.shape[1]
+    if count == 1:
         raise ShapeError(
             "batch_norm expected more than 1 value per channel when training, got input size "
             f"{list(input.shape)}: use a larger batch, or .eval()"

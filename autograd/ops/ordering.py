@@ -9,7 +9,7 @@ import numpy as np
 
 from autograd.errors import DtypeError, ShapeError
 from autograd.op import Array, composite, op
-from autograd.ops.cast import cases
+from autograd.ops.cast import cases, to
 from autograd.ops.extremes import (
     ValuesIndices,
     _axis,
@@ -21,7 +21,7 @@ from autograd.ops.extremes import (
     sort,
 )
 from autograd.ops.gather import gather
-from autograd.ops.index import read_at
+from autograd.ops.index import read_at, sum_at
 from autograd.tensor import Tensor, asarray
 
 _along = cases(((2, 4), {"dim": 1}), ((3, 2), {"dim": 0}), ((), {"dim": 0}), ((0, 2), {"dim": 0}))
@@ -257,9 +257,11 @@ def unique_consecutive(input, return_inverse: builtins.bool = False,
     """
     array = np.asarray(asarray(input))
     axis = None if dim is None else _axis(dim, array.ndim)
+    if dim is not None and not array.ndim:
+        raise IndexError("unique_consecutive expected no dim for a 0-d tensor")
     rows = array.reshape(-1) if axis is None else np.moveaxis(array, axis, 0)
     begins = np.ones(len(rows), np.bool)
-    begins[1:] = (rows[1:] != rows[:-1]).reshape(len(rows[1:]), -1).any(1)
+    begins[1:] = (rows[1:] != rows[:-1]).any(tuple(range(1, rows.ndim)))
     distinct = rows[begins] if axis is None else np.moveaxis(rows[begins], 0, axis)
     results = [distinct]
     if return_inverse:
@@ -280,7 +282,7 @@ def unique_consecutive(input, return_inverse: builtins.bool = False,
 def bincount(input, weights=None, minlength: int = 0):
     """Count how often each of the integers 0, 1, 2, ... comes up, or add up their weights.
 
-    The counts have no gradient.
+    The weights have a gradient, which PyTorch's have not.
 
     Examples
     --------
@@ -301,8 +303,12 @@ def bincount(input, weights=None, minlength: int = 0):
     weight = np.asarray(asarray(weights))
     if weight.shape != places.shape:
         raise ShapeError(f"bincount expected weights of shape {places.shape}, got {weight.shape}")
-    total = np.bincount(places, weight, minlength)
-    return _like(input, total.astype(np.float32 if weight.dtype == np.float32 else np.float64))
+    dtype = np.dtype(np.float32 if weight.dtype == np.float32 else np.float64)
+    length = builtins.max(minlength, places.max(initial=-1) + 1)
+    total = sum_at(
+        to(weights if isinstance(weights, Tensor) else weight, dtype), (length,), (places,)
+    )
+    return total if isinstance(total, Tensor) else _like(input, total)
 
 
 @op(samples=cases(((2, 6), {"bins": 4}), ((5,), {"bins": 3, "min": -1, "max": 1})))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from autograd.ops.arrange import diag_embed
 from autograd.ops.cast import cases
 from autograd.ops.elementwise import also_named
 from autograd.ops.extremes import _like
-from autograd.ops.join import tensor_split, vstack
+from autograd.ops.join import chunk, split, tensor_split, vstack
 from autograd.ops.linalg import outer
 from autograd.ops.reduce import sum
 from autograd.ops.shape import reshape
@@ -28,12 +29,15 @@ def _split(input, indices_or_sections, dim: int, least: int, name: str):
     """Cut like `tensor_split`, into pieces of the same length if a number is given."""
     if input.ndim < least:
         raise ShapeError(f"{name} expected at least {least} axes, got shape {tuple(input.shape)}")
-    if isinstance(indices_or_sections, int) and input.shape[dim] % indices_or_sections:
+    sections = indices_or_sections
+    if isinstance(sections, str):
+        raise TypeError(f"{name} expected a number of pieces or a list of places, got {sections!r}")
+    if isinstance(sections, int) and (sections < 1 or input.shape[dim] % sections):
         raise ShapeError(
             f"{name} expected a divisor of {input.shape[dim]}, the length of dim {dim}, got "
-            f"{indices_or_sections}"
+            f"{sections}"
         )
-    return tensor_split(input, indices_or_sections, dim)
+    return tensor_split(input, sections, dim)
 
 
 @composite(samples=cases(((2, 4), {"indices_or_sections": 2}),
@@ -74,6 +78,32 @@ def dsplit(input, indices_or_sections) -> tuple[Array, ...]:
     (1, 1, 2)
     """
     return _split(input, indices_or_sections, 2, 3, "dsplit")
+
+
+@composite(samples=cases(((5, 2), {"split_size": 2}), ((2, 5), {"split_size": 3, "dim": -1})))
+def unsafe_split(input, split_size: int, dim: int = 0) -> tuple[Array, ...]:
+    """Return what `split` does, for one size. Writing into the pieces in place is safe here.
+
+    Examples
+    --------
+    >>> import autograd as ag
+    >>> ag.unsafe_split(ag.arange(3), 2)
+    (tensor([0, 1]), tensor([2]))
+    """
+    return split(input, operator.index(split_size), dim)
+
+
+@composite(samples=cases(((5, 2), {"chunks": 2}), ((2, 5), {"chunks": 4, "dim": 1})))
+def unsafe_chunk(input, chunks: int, dim: int = 0) -> tuple[Array, ...]:
+    """Return what `chunk` does. Writing into the pieces in place is safe here.
+
+    Examples
+    --------
+    >>> import autograd as ag
+    >>> ag.unsafe_chunk(ag.arange(3), 2)
+    (tensor([0, 1]), tensor([2]))
+    """
+    return chunk(input, chunks, dim)
 
 
 @composite(samples=cases(((2, 2), {}), ((3,), {"offset": -1})))
@@ -142,6 +172,27 @@ def triu_indices(row: int, col: int, offset: int = 0, *, dtype=None):
             [0, 1, 1]], shape=(2, 3))
     """
     return _triangle(row, col, offset, True, dtype)
+
+
+@composite(samples=lambda rng: [((np.array([[1, 0], [0, 2]]),), {"size": n}) for n in (1, 3)])
+def nonzero_static(input, *, size: int, fill_value: int = -1):
+    """Return the places of the first `size` elements that are not zero, a row each.
+
+    If there are fewer, rows of `fill_value` follow.
+
+    Examples
+    --------
+    >>> import autograd as ag
+    >>> ag.nonzero_static(ag.tensor([0, 5]), size=2)
+    tensor([[ 1],
+            [-1]], shape=(2, 1))
+    """
+    if size < 0:
+        raise ShapeError(f"nonzero_static expected a size from 0 on, got {size}")
+    places = np.argwhere(np.asarray(asarray(input)))[:size]
+    out = np.full((size, places.shape[1]), fill_value, np.int64)
+    out[: len(places)] = places
+    return _like(input, out)
 
 
 @composite(samples=lambda rng: [((np.array([1, 5]),), {"shape": (2, 3)})])

@@ -13,7 +13,7 @@ from autograd.errors import ShapeError
 from autograd.op import Array, composite, op
 from autograd.ops.cast import clone
 from autograd.ops.compare import where
-from autograd.ops.gather import _along, _corner, _grown, _source, gather, scatter, scatter_add
+from autograd.ops.gather import along, gather, grown, row, scatter, scatter_add, source, used
 from autograd.ops.index import freeze, write_at
 from autograd.ops.shape import reshape, wrap_dim
 from autograd.ops.views import diagonal
@@ -41,8 +41,8 @@ def scatter_prod(input: Array, dim: int, index: Array, src: Array):
 
 
 def _combined(ufunc: Any, input, dim, index, src):
-    out = input.copy()
-    ufunc.at(out, _along(index, dim, input.shape), _source(src, index))
+    out = np.array(input)
+    ufunc.at(row(out), along(index, dim, input.shape), source(src, index, out.dtype))
     return out
 
 
@@ -53,10 +53,10 @@ def _scatter_prod_input(g, input, src, out, dim, index):
 
 
 def _scatter_prod_src(g, input, src, out, src_shape, dim, index):
-    part = src[_corner(index)]
+    part = used(src, index)
     zero = part == 0
     if not zero.any():
-        return _grown(gather(g * out, dim, index) / part, src_shape, index)
+        return grown(gather(g * out, dim, index) / part, src_shape, index)
     # The product of all others: with the one zero left out, or 0 where there are more of them.
     zeros = np.asarray(asarray(zero), part.dtype)
     number = scatter_add(np.zeros(tuple(input.shape), part.dtype), dim, index, zeros)
@@ -65,7 +65,7 @@ def _scatter_prod_src(g, input, src, out, src_shape, dim, index):
     others = gather(g * scatter_prod(input, dim, index, safe), dim, index)
     rest = gather(g * out, dim, index) / safe
     taken = where(single, others, where(zero, 0.0, rest))
-    return _grown(taken, src_shape, index)
+    return grown(taken, src_shape, index)
 
 
 scatter_prod.vjp(input=_scatter_prod_input, src=_scatter_prod_src)
@@ -85,12 +85,12 @@ def scatter_extreme(input: Array, dim: int, index: Array, src: Array, largest: b
 
 def _scatter_extreme_rule(g, input, src, out, src_shape, dim, index, needs):
     """Equal elements share the gradient."""
-    part = asarray(src)[_corner(index)]
+    part = used(asarray(src), index)
     value = asarray(out)
     own = np.asarray(asarray(input) == value, value.dtype)
     theirs = np.asarray(part == gather(value, dim, index), value.dtype)
     share = g / scatter_add(own, dim, index, theirs)
-    to_src = _grown(gather(share, dim, index) * theirs, src_shape, index) if needs[1] else None
+    to_src = grown(gather(share, dim, index) * theirs, src_shape, index) if needs[1] else None
     return share * own, to_src
 
 
@@ -186,16 +186,19 @@ def index_reduce(input, dim: int, index, source, reduce: str, *, include_self: b
         raise ValueError(
             f"index_reduce expected reduce to be one of {', '.join(REDUCTIONS[1:])}, got {reduce!r}"
         )
+    if not input.ndim and not source.ndim:
+        only = index_reduce(row(input), dim, index, row(source), reduce, include_self=include_self)
+        return reshape(only, ())
     dim = wrap_dim(dim, input.ndim)
     places = freeze(index)
-    expected = (*input.shape[:dim], places.size, *input.shape[dim + 1 :])
+    expected = (*input.shape[:dim], places.size, *input.shape[dim + 1 :]) if input.ndim else ()
     if places.ndim > 1 or tuple(source.shape) != expected:
         raise ShapeError(
             f"index_reduce expected an index of one axis and a source of shape {expected}, got "
             f"shapes {places.shape} and {tuple(source.shape)}"
         )
-    row = places.reshape([-1 if i == dim else 1 for i in range(input.ndim)])
-    wide = np.broadcast_to(row, expected)
+    along_dim = places.reshape([-1 if i == dim else 1 for i in range(input.ndim)])
+    wide = np.broadcast_to(along_dim, expected)
     return scatter_reduce(input, dim, wide, source, reduce, include_self=include_self)
 
 

@@ -79,7 +79,7 @@ def _samples_3d(rng):
     yield (rng.normal(size=(1, 1, 2, 2, 3)),), {"kernel_size": (1, 2, 2), "divisor_override": 3}
 
 
-@op(samples=samples_1d, residuals=("windows", "divisor"), space="nn")
+@op(samples=samples_1d, residuals=("windows", "divisor"), space="both")
 def avg_pool1d(
     input: Array,
     kernel_size: int | tuple,
@@ -204,7 +204,7 @@ def _adaptive(input, output_size, axes: int):
     return kernels.pool.mean_spans(input, *map(spans, adaptive_size(output_size, plane), plane))
 
 
-@op(samples=adaptive_samples_1d, space="nn")
+@op(samples=adaptive_samples_1d, space="both")
 def adaptive_avg_pool1d(input: Array, output_size: int | tuple):
     """Return the means of `output_size` windows of signals (N, C, L) or (C, L).
 

@@ -83,6 +83,7 @@ def _pool(axes, input, kernel_size, output_size, output_ratio, return_indices, s
         random = uniform_array(None, (*images.shape[:2], axes), "float64")
     else:
         random = samples.array if isinstance(samples, Tensor) else samples
+        random = random[: len(images)]  # PyTorch takes more than it needs
         if random.shape != (*images.shape[:2], axes):
             raise ShapeError(
                 f"{name} expected _random_samples of shape {(*images.shape[:2], axes)}, "

@@ -280,7 +280,8 @@ threshold.vjp(input=lambda g, input, threshold: zero_where(g, input <= threshold
 
 
 def _heaviside_samples(rng):
-    yield (np.array([-1.5, 0.0, 2.0]), np.array([0.5])), {}
+    yield (np.array([-3, 0, 2]), np.array([5])), {}
+    yield (np.array([-1.5, 0.5, 2.0]), np.array([0.5])), {}  # at 0 there is a step
 
 
 @op(numpy=np.heaviside, kind="contraction", samples=_heaviside_samples, inplace=True)

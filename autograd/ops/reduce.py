@@ -192,38 +192,14 @@ logsumexp.vjp(input=_logsumexp_input)
 # -- norms ----------------------------------------------------------------------------------------
 
 
-@op(kind="reduce")
+@op(kind="reduce", space="internal", shown_as="norm")
 @quiet
-def norm(input: Array, p: float | str | None = "fro", dim: Dims = None,
-         keepdim: builtins.bool = False, *, dtype=None):  # fmt: skip
-    """Return the p-norm of all elements along `dim`: ``sum(abs(input) ** p) ** (1 / p)``.
-
-    Parameters
-    ----------
-    input : Tensor
-    p : float or "fro"
-        "fro" is 2; inf, -inf and 0 are the largest and the smallest absolute value and the number
-        of elements that are not 0.
-    dim : int or sequence of int, optional
-    keepdim : bool
-    dtype : dtype, optional
-        Compute in this dtype.
-
-    Notes
-    -----
-    Where the norm is 0 it has a kink; the gradient there is 0.
-
-    Examples
-    --------
-    >>> import autograd as ag
-    >>> x = ag.tensor([3.0, -4.0])
-    >>> x.norm(), x.norm(p=1), x.norm(p=float("inf"))
-    (tensor(5.), tensor(7.), tensor(4.))
-    """
+def p_norm(input: Array, p: float = 2, dim: Dims = None,
+           keepdim: builtins.bool = False, *, dtype=None):  # fmt: skip
+    """Return the p-norm of all elements along `dim`: ``sum(abs(input) ** p) ** (1 / p)``."""
     if dtype is not None:
         input = input.astype(dtype)
     refuse_integers(input, None, "the norm")
-    p = _order(p)
     if p == 2:
         return np.sqrt(reduced(np.add, input * input, dim, keepdim))
     size = np.abs(input)
@@ -236,16 +212,8 @@ def norm(input: Array, p: float | str | None = "fro", dim: Dims = None,
     return reduced(np.add, size**p, dim, keepdim) ** (1 / p)
 
 
-def _order(p) -> float:
-    if p is None or p == "fro":
-        return 2
-    if isinstance(p, str):
-        raise NotImplementedError(f"norm(p={p!r}): p may be 'fro' or a number; see autograd.linalg")
-    return p
-
-
 def _norm_input(g, input, out, p, dim, keepdim):
-    p, shape = _order(p), tuple(input.shape)
+    shape = tuple(input.shape)
     if p == 0:
         return flat(input)
     g, out = unsqueezed(g, shape, dim, keepdim), unsqueezed(out, shape, dim, keepdim)
@@ -271,7 +239,7 @@ def share_ties(g, input, out, dim):
     return np.where(ties, g / number, 0.0)
 
 
-norm.vjp(input=_norm_input)
+p_norm.vjp(input=_norm_input)
 
 
 # -- truth ----------------------------------------------------------------------------------------

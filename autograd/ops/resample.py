@@ -274,3 +274,34 @@ def upsample(
     [[[1.0, 1.0, 2.0, 2.0]]]
     """
     return interpolate(input, size, scale_factor, mode, align_corners)
+
+
+def _enlarged(rng):
+    yield (rng.normal(size=(1, 2, 2, 3)),), {"scale_factor": 2}
+    yield (rng.normal(size=(1, 1, 2, 3)),), {"size": (3, 4)}
+
+
+@composite(samples=_enlarged, space="nn")
+def upsample_nearest(input, size=None, scale_factor=None):
+    """Return `interpolate` with the mode "nearest", under its earlier name.
+
+    Examples
+    --------
+    >>> import autograd as ag, nn
+    >>> nn.functional.upsample_nearest(ag.tensor([[[1.0, 2.0]]]), size=4).tolist()
+    [[[1.0, 1.0, 2.0, 2.0]]]
+    """
+    return interpolate(input, size, scale_factor)
+
+
+@composite(samples=_enlarged, space="nn")
+def upsample_bilinear(input, size=None, scale_factor=None):
+    """Return `interpolate` with the mode "bilinear" and the corners in place.
+
+    Examples
+    --------
+    >>> import autograd as ag, nn
+    >>> nn.functional.upsample_bilinear(ag.tensor([[[[0.0, 1.0]]]]), size=(1, 3)).tolist()
+    [[[[0.0, 0.5, 1.0]]]]
+    """
+    return interpolate(input, size, scale_factor, "bilinear", align_corners=True)

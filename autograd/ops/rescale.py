@@ -9,7 +9,7 @@ import numpy as np
 from autograd.errors import ShapeError
 from autograd.op import composite
 from autograd.ops.pool import avg_pool2d
-from autograd.ops.reduce import norm
+from autograd.ops.reduce import p_norm
 
 
 def _response_samples(rng):
@@ -58,4 +58,4 @@ def normalize(input, p=2.0, dim=1, eps=1e-12):
     >>> nn.functional.normalize(ag.tensor([3.0, 4.0]), dim=0)
     tensor([0.6, 0.8])
     """
-    return input / np.maximum(norm(input, p, dim, keepdim=True), eps)
+    return input / np.maximum(p_norm(input, p, dim, keepdim=True), eps)

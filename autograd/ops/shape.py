@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from autograd.errors import ShapeError
-from autograd.op import Array, Shape, answers, composite, op
+from autograd.op import Array, Arrays, Shape, answers, composite, op
 from autograd.ops.cast import cases
 from autograd.tensor import Tensor, attach
 
@@ -37,7 +37,12 @@ def reshape(input: Array, shape: Shape):
     >>> ag.arange(4).reshape(2, -1).shape
     (2, 2)
     """
-    return input.reshape(shape)
+    try:
+        return input.reshape(shape)
+    except ValueError:
+        raise ShapeError(
+            f"expected a shape of {input.size} elements, with at most one -1, got {tuple(shape)}"
+        ) from None
 
 
 reshape.vjp(input=lambda g, input_shape: g.reshape(input_shape))
@@ -203,9 +208,16 @@ def _numpy_expand_dims(a, axis):
     return a
 
 
+def _each(tensors: tuple, function):
+    """`function` of one tensor, or the tuple of those of several, also given in one sequence."""
+    if len(tensors) == 1 and not isinstance(tensors[0], (tuple, list)):
+        return function(tensors[0])
+    return tuple(function(tensor) for tensor in (tensors[0] if len(tensors) == 1 else tensors))
+
+
 @composite(numpy=np.atleast_1d, samples=cases(((), {}), ((2,), {})))
-def atleast_1d(input):
-    """Give a 0-d tensor one axis; others come back as they are.
+def atleast_1d(*tensors: Array | Arrays):
+    """Give a 0-d tensor one axis; others come back as they are. Of several return a tuple.
 
     Examples
     --------
@@ -213,12 +225,12 @@ def atleast_1d(input):
     >>> ag.atleast_1d(ag.tensor(1.0))
     tensor([1.])
     """
-    return input if input.ndim else reshape(input, (1,))
+    return _each(tensors, lambda x: x if x.ndim else reshape(x, (1,)))
 
 
 @composite(numpy=np.atleast_2d, samples=cases(((), {}), ((2,), {}), ((2, 1), {})))
-def atleast_2d(input):
-    """Insert axes at the front until there are two.
+def atleast_2d(*tensors: Array | Arrays):
+    """Insert axes at the front until there are two. Of several tensors return a tuple.
 
     Examples
     --------
@@ -226,12 +238,14 @@ def atleast_2d(input):
     >>> ag.atleast_2d(ag.zeros(3)).shape
     (1, 3)
     """
-    return input if input.ndim >= 2 else reshape(input, (1, input.shape[0] if input.ndim else 1))
+    return _each(tensors, lambda x: x if x.ndim >= 2 else reshape(x, (1, -1)))
 
 
 @composite(numpy=np.atleast_3d, samples=cases(((), {}), ((2,), {}), ((2, 1), {})))
-def atleast_3d(input):
+def atleast_3d(*tensors: Array | Arrays):
     """Insert axes until there are three: for a matrix at the end, as NumPy and PyTorch do.
+
+    Of several tensors return a tuple.
 
     Examples
     --------
@@ -239,7 +253,12 @@ def atleast_3d(input):
     >>> ag.atleast_3d(ag.zeros(2, 3)).shape
     (2, 3, 1)
     """
-    return input if input.ndim >= 3 else reshape(atleast_2d(input), (*atleast_2d(input).shape, 1))
+
+    def grown(x):
+        matrix = atleast_2d(x)
+        return matrix if matrix.ndim > 2 else reshape(matrix, (*matrix.shape, 1))
+
+    return _each(tensors, grown)
 
 
 # -- the order of axes -----------------------------------------------------------------------------
@@ -387,3 +406,4 @@ def _matrix_transpose(self: Tensor) -> Tensor:
 
 attach("T", property(_reversed_axes))
 attach("mT", property(_matrix_transpose))
+attach("mH", property(_matrix_transpose))  # that of real numbers

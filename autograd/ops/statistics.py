@@ -33,7 +33,7 @@ def _quantile_samples(rng):
     yield (rng.normal(size=(2, 3)), 0.3), {}
     for interpolation in INTERPOLATIONS:
         keywords = {"dim": 1, "keepdim": True, "interpolation": interpolation}
-        yield (rng.normal(size=(2, 4)),), {"q": np.array([0.1, 0.6, 1.0]), **keywords}
+        yield (rng.normal(size=(2, 4)),), {"q": np.array([0.1, 0.6, 0.9]), **keywords}
     yield (rng.normal(size=(3, 2)), 0.5), {"dim": 0}
 
 
@@ -104,29 +104,31 @@ def _quantile(input, q, dim, keepdim, interpolation, ignore_nan, name):
         dim = wrap_dim(dim, input.ndim)
         rows = movedim(input, dim, -1)
         kept = tuple(1 if i == dim else n for i, n in enumerate(input.shape))
-    out = _between(sort(rows, -1).values, _ranks(rows, levels, ignore_nan), interpolation)
+    flat = reshape(q, (-1,)) if isinstance(q, Tensor) else levels.reshape(-1)
+    out = _between(sort(rows, -1).values, _ranks(rows, flat, ignore_nan), interpolation)
     shape = kept if keepdim else tuple(rows.shape[:-1])
     return reshape(movedim(out, -1, 0), (*levels.shape, *shape))
 
 
-def _ranks(rows, levels: np.ndarray, ignore_nan: builtins.bool) -> np.ndarray:
+def _ranks(rows, levels, ignore_nan: builtins.bool):
     """Where in their sorted rows the quantiles lie, between whole places, along the last axis."""
     missing = np.isnan(asarray(rows))
     last = rows.shape[-1] - 1
     if ignore_nan:
         present = last - missing.sum(-1, keepdims=True)
-        return levels.reshape(-1) * np.maximum(present, 0).astype(levels.dtype)
-    ranks = np.broadcast_to(levels.reshape(-1) * last, (*rows.shape[:-1], levels.size))
+        return levels * np.maximum(present, 0).astype(levels.dtype)
+    ranks = np.broadcast_to(levels * last, (*rows.shape[:-1], levels.shape[0]))
     return np.where(missing.any(-1, keepdims=True), last, ranks)  # a nan, sorted last
 
 
-def _between(ordered, ranks: np.ndarray, interpolation: str):
+def _between(ordered, ranks, interpolation: str):
     """The values of sorted rows at places that may lie between two elements."""
+    places = np.asarray(asarray(ranks))
     round_to: Any = {"lower": np.floor, "higher": np.ceil, "nearest": np.round}.get(interpolation)
     if round_to is not None:
-        return _at(ordered, round_to(ranks))
-    below, above = _at(ordered, np.floor(ranks)), _at(ordered, np.ceil(ranks))
-    share = ranks - np.floor(ranks) if interpolation == "linear" else 0.5
+        return _at(ordered, round_to(places))
+    below, above = _at(ordered, np.floor(places)), _at(ordered, np.ceil(places))
+    share = ranks - np.floor(places) if interpolation == "linear" else 0.5
     return below + (above - below) * share
 
 
@@ -178,8 +180,8 @@ def cov(input, *, correction: int = 1, fweights=None, aweights=None):
         centred = rows - mean(rows, 1, True) if n else rows
         scaled = centred
     else:
-        total = sum(weights)
-        used = correction if aweights is None else sum(weights * aweights) / total * correction
+        total = sum(weights, 0, True)  # never a NumPy scalar, which gives way as numbers do
+        used = correction if aweights is None else correction * sum(weights * aweights) / total
         freedom = clamp(total - used, 0)
         centred = rows - sum(rows * weights, 1, True) / total
         scaled = centred * weights
@@ -203,7 +205,7 @@ def _observation_weights(fweights, aweights, rows):
             raise ValueError(f"cov expected {name} that are not negative")
     if fweights is None:
         return aweights
-    times = np.asarray(asarray(fweights), rows.dtype)
+    times = np.asarray(asarray(fweights), (rows if aweights is None else aweights).dtype)
     return times if aweights is None else aweights * times
 
 

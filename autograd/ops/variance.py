@@ -17,22 +17,22 @@ _deviating = cases(
 )  # fmt: skip
 
 
-def _correction(unbiased, correction) -> float:
-    if unbiased is not None and correction is not None:
+def _settle(dim, unbiased, keepdim, correction):
+    """The axes, and what is subtracted from their number of elements, of either way to call.
+
+    ``var(x, False)`` means ``unbiased=False``: a bool is no axis.
+    """
+    if isinstance(dim, builtins.bool):
+        if unbiased is not None or keepdim or correction is not None:
+            raise TypeError(f"expected dim to be axes, got {dim}, which is a value for unbiased")
+        dim, unbiased = None, dim
+    if unbiased is None:
+        return dim, 1 if correction is None else correction
+    if correction is not None:
         raise TypeError("expected unbiased or correction, got both")
-    if unbiased is not None:
-        return 1 if unbiased else 0
-    return 1 if correction is None else correction
-
-
-def _freedom(shape: tuple, dim, unbiased, correction) -> float:
-    """What the sum of squares is divided by."""
-    return max(count(shape, dim) - _correction(unbiased, correction), 0)
-
-
-def _dims_first(dim, unbiased):
-    """``var(x, False)`` means ``unbiased=False``: a bool is no axis."""
-    return (None, dim) if isinstance(dim, builtins.bool) else (dim, unbiased)
+    if not isinstance(unbiased, builtins.bool):
+        raise TypeError(f"expected unbiased to be a bool, got {unbiased!r}: give correction=")
+    return dim, int(unbiased)
 
 
 @op(samples=_deviating)
@@ -59,27 +59,25 @@ def var(
     >>> x.var(), x.var(correction=0)
     (tensor(2.), tensor(1.))
     """
-    dim, unbiased = _dims_first(dim, unbiased)
     return _variance(input, dim, unbiased, keepdim, correction)
 
 
 def _variance(input, dim, unbiased, keepdim, correction):
+    dim, correction = _settle(dim, unbiased, keepdim, correction)
     refuse_integers(input, None, "the variance")
     n = count(input.shape, dim)
     center = np.true_divide(reduced(np.add, input, dim, True), n, dtype=input.dtype)
     deviation = input - center
     total = reduced(np.add, deviation * deviation, dim, keepdim)
-    return np.true_divide(
-        total, _freedom(input.shape, dim, unbiased, correction), dtype=input.dtype
-    )
+    return np.true_divide(total, max(n - correction, 0), dtype=input.dtype)
 
 
 def _var_input(g, input, dim, unbiased, keepdim, correction):
-    dim, unbiased = _dims_first(dim, unbiased)
+    dim, correction = _settle(dim, unbiased, keepdim, correction)
     shape = tuple(input.shape)
     deviation = input - mean(input, dim, True)
-    factor = 2 * unsqueezed(g, shape, dim, keepdim) / _freedom(shape, dim, unbiased, correction)
-    return factor * deviation
+    freedom = max(count(shape, dim) - correction, 0)
+    return 2 * unsqueezed(g, shape, dim, keepdim) / freedom * deviation
 
 
 var.vjp(input=_var_input)
@@ -99,7 +97,6 @@ def std(
     >>> ag.tensor([1.0, 3.0]).std()
     tensor(1.4142135)
     """
-    dim, unbiased = _dims_first(dim, unbiased)
     return np.sqrt(_variance(input, dim, unbiased, keepdim, correction))
 
 
@@ -124,8 +121,9 @@ def var_mean(
     >>> ag.var_mean(ag.tensor([1.0, 3.0]))
     (tensor(2.), tensor(2.))
     """
-    dim, unbiased = _dims_first(dim, unbiased)
-    return var(input, dim, unbiased, keepdim, correction=correction), mean(input, dim, keepdim)
+    dim, correction = _settle(dim, unbiased, keepdim, correction)
+    spread = var(input, dim, keepdim=keepdim, correction=correction)
+    return spread, mean(input, dim, keepdim)
 
 
 @composite(samples=_deviating)
@@ -141,8 +139,9 @@ def std_mean(
     >>> ag.std_mean(ag.tensor([1.0, 3.0]))
     (tensor(1.4142135), tensor(2.))
     """
-    dim, unbiased = _dims_first(dim, unbiased)
-    return std(input, dim, unbiased, keepdim, correction=correction), mean(input, dim, keepdim)
+    dim, correction = _settle(dim, unbiased, keepdim, correction)
+    spread = std(input, dim, keepdim=keepdim, correction=correction)
+    return spread, mean(input, dim, keepdim)
 
 
 @answers(np.var)

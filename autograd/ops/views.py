@@ -7,7 +7,7 @@ import numpy as np
 from autograd.errors import ShapeError
 from autograd.op import Array, Shape, answers, composite, op
 from autograd.ops.cast import cases
-from autograd.ops.shape import wrap_dim
+from autograd.ops.shape import reshape, wrap_dim
 from autograd.tensor import Tensor, attach
 from autograd.versions import owner
 
@@ -189,6 +189,8 @@ def _tensor_unfold(self: Tensor, dimension: int, size: int, step: int) -> Tensor
     tensor([[0, 1, 2],
             [2, 3, 4]], shape=(2, 3))
     """
+    if not self.ndim:
+        return reshape(windows(reshape(self, (1,)), dimension, size, step), (size,))
     return windows(self, dimension, size, step)
 
 

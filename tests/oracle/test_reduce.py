@@ -293,8 +293,8 @@ def test_norm_at_zero(p):
 
 
 def test_unknown_norm():
-    with pytest.raises(NotImplementedError, match="nuc"):
-        ag.ones(2, 2).norm("nuc")
+    with pytest.raises(ValueError, match="number, 'fro' or 'nuc', got 'abc'"):
+        ag.ones(2, 2).norm("abc")
 
 
 # -- order -----------------------------------------------------------------------------------------
@@ -365,3 +365,47 @@ def test_float32_gradients_stay_float32():
         x = ag.tensor(np.float32(MATRIX), requires_grad=True)
         (g,) = ag.grad(getattr(x, name)(), x)
         assert g.dtype == ag.float32
+
+
+# -- two ways to call std and var -----------------------------------------------------------------
+
+DEVIATIONS = {
+    "x": lambda f, x: f(x), "True": lambda f, x: f(x, True), "False": lambda f, x: f(x, False),
+    "1": lambda f, x: f(x, 1), "1, True": lambda f, x: f(x, 1, True),
+    "1, False": lambda f, x: f(x, 1, False), "1, False, True": lambda f, x: f(x, 1, False, True),
+    "None": lambda f, x: f(x, None), "None, False": lambda f, x: f(x, None, False),
+    "None, False, True": lambda f, x: f(x, None, False, True),
+    "(0, 1)": lambda f, x: f(x, (0, 1)), "unbiased=": lambda f, x: f(x, unbiased=False),
+    "keepdim=": lambda f, x: f(x, keepdim=True),
+    "dim=, unbiased=": lambda f, x: f(x, dim=1, unbiased=False),
+    "dim=, keepdim=": lambda f, x: f(x, dim=1, keepdim=True),
+    "1, correction=": lambda f, x: f(x, 1, correction=0),
+    "correction=": lambda f, x: f(x, correction=1.5),
+    "correction=None": lambda f, x: f(x, correction=None),
+    "1, correction=, keepdim=": lambda f, x: f(x, 1, correction=0, keepdim=True),
+}  # fmt: skip
+CONTRADICTIONS = [
+    lambda f, x: f(x, 1, True, correction=0), lambda f, x: f(x, unbiased=True, correction=0),
+    lambda f, x: f(x, False, True), lambda f, x: f(x, False, keepdim=True),
+    lambda f, x: f(x, False, dim=1), lambda f, x: f(x, False, correction=1),
+    lambda f, x: f(x, False, False, False), lambda f, x: f(x, 1, 1),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["std", "var", "std_mean", "var_mean"])
+def test_both_ways_to_call_deviations(name):
+    array = np.random.default_rng(0).normal(size=(2, 3))
+    for call in DEVIATIONS.values():
+        results = []
+        for lib in (ag, torch):
+            x = lib.tensor(array, requires_grad=True)
+            outs = call(getattr(lib, name), x)
+            outs = outs if isinstance(outs, tuple) else (outs,)
+            sum(out.sum() for out in outs).backward()
+            results.append([*(out.detach().numpy() for out in outs), x.grad.numpy()])
+        for mine, reference in zip(*results, strict=True):
+            np.testing.assert_allclose(mine, reference, rtol=1e-10, atol=1e-10)
+    for call in CONTRADICTIONS:
+        for lib in (ag, torch):
+            with pytest.raises(TypeError):
+                call(getattr(lib, name), lib.tensor(array))

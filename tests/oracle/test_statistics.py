@@ -339,3 +339,93 @@ def test_gradient():
         agree(lambda lib, x, k=keywords: lib.gradient(x, spacing=0.5, **k), normal(4, 5))
     agree(lambda lib, x: lib.gradient(x, spacing=(2.0, 0.5)), normal(4, 5))
     equal(lambda lib, x, p: lib.gradient(x, spacing=(p,), edge_order=2), normal(4), places)
+
+
+# -- histograms -----------------------------------------------------------------------------------
+
+POINTS = np.random.default_rng(3).normal(size=(4, 5))
+EDGES = np.array([-2.0, -0.5, 0.25, 1.0])
+HISTOGRAMS = {
+    "default": lambda lib, x: lib.histogram(x),
+    "count": lambda lib, x: x.histogram(7),
+    "range": lambda lib, x: lib.histogram(x, 10, range=(-0.7, 1.3)),
+    "density": lambda lib, x: lib.histogram(x, bins=3, density=True),
+    "edges": lambda lib, x: lib.histogram(x, lib.tensor(EDGES)),
+    "weights": lambda lib, x: lib.histogram(x, 4, weight=x * x, density=True),
+    "weights and edges": lambda lib, x: lib.histogram(x, lib.tensor(EDGES), weight=x),
+    "point": lambda lib, x: lib.histogram(x * 0 + 1, 2),
+    "empty range": lambda lib, x: lib.histogram(x, 3, range=(1.0, 1.0)),
+    "nothing": lambda lib, x: lib.histogram(x[:0], 3),
+    "on edges": lambda lib, x: lib.histogram(x.round(), 8, range=(-2.0, 2.0)),
+    "nan outside": lambda lib, x: lib.histogram((x - 1).sqrt(), 3, range=(0.0, 1.0)),
+    "float32": lambda lib, x: lib.histogram(x.float(), 10),
+}
+
+
+@pytest.mark.parametrize("name", HISTOGRAMS)
+def test_histogram(name):
+    results = [HISTOGRAMS[name](lib, tensor(POINTS)) for lib, tensor, _ in SIDES]
+    for field in ("hist", "bin_edges"):
+        single = name == "float32"
+        same(*(getattr(result, field) for result in results), 1e-6 if single else 1e-12)
+
+
+GRIDS = {
+    "count": lambda lib, x: lib.histogramdd(x, 3),
+    "counts": lambda lib, x: lib.histogramdd(x[:, :2], [2, 5]),
+    "range": lambda lib, x: lib.histogramdd(x[:, :2], [2, 3], range=[-1.0, 1.0, 0.0, 2.0]),
+    "density": lambda lib, x: lib.histogramdd(x[:, :2], bins=[2, 3], density=True),
+    "weights": lambda lib, x: lib.histogramdd(x[:, 1:3], 2, weight=x[:, 0]),
+    "edges": lambda lib, x: lib.histogramdd(x[:, :2], [lib.tensor(EDGES), lib.tensor(EDGES[:2])]),
+    "points in a grid": lambda lib, x: lib.histogramdd(x.reshape(2, 5, 2), [2, 3]),
+    "one coordinate": lambda lib, x: lib.histogramdd(x[:, :1], [4]),
+}
+
+
+@pytest.mark.parametrize("name", GRIDS)
+def test_histogramdd(name):
+    mine, reference = (GRIDS[name](lib, tensor(POINTS)) for lib, tensor, _ in SIDES)
+    same(mine.hist, reference.hist)
+    for a, b in zip(mine.bin_edges, reference.bin_edges, strict=True):
+        same(a, b)
+
+
+def test_histograms_refuse():
+    calls = [
+        lambda lib: lib.histogram(lib.arange(3), 3),
+        lambda lib: lib.histogram(lib.ones(3), 0),
+        lambda lib: lib.histogram(lib.ones(3), 2, range=(2.0, 1.0)),
+        lambda lib: lib.histogram(lib.ones(3), 2, range=(0.0, inf)),
+        lambda lib: lib.histogram(lib.ones(3) * nan, 2),
+        lambda lib: lib.histogram(lib.ones(3), lib.ones(2), range=(0.0, 1.0)),
+        lambda lib: lib.histogram(lib.ones(3), lib.ones(2, dtype=lib.float64)),
+        lambda lib: lib.histogram(lib.ones(3), 2, weight=lib.ones(2)),
+        lambda lib: lib.histogram(lib.ones(3), 2, weight=lib.ones(3, dtype=lib.float64)),
+        lambda lib: lib.histogramdd(lib.ones(3, 2), [2]),
+        lambda lib: lib.histogramdd(lib.ones(3, 2), [2, 0]),
+        lambda lib: lib.histogramdd(lib.ones(3, 2), 2, range=[0.0, 1.0]),
+        lambda lib: lib.histogramdd(lib.ones(3, 2), 2, weight=lib.ones(2)),
+        lambda lib: lib.histogramdd(lib.ones(3), 2),
+    ]
+    for call in calls:
+        for lib, _, _ in SIDES:
+            with pytest.raises((RuntimeError, TypeError)):
+                call(lib)
+
+
+def test_weights_of_histograms_have_no_gradient():
+    for lib, tensor, _ in SIDES:
+        weight = tensor(POINTS, requires_grad=True)
+        with pytest.raises(RuntimeError, match=r"not (differentiable|implemented)"):
+            lib.histogram(tensor(POINTS), 3, weight=weight).hist.sum().backward()
+
+
+def test_nonzero_static():
+    x = np.array([[1, 0, 2], [0, 0, 3]])
+    for size in (0, 1, 3, 5):
+        equal(lambda lib, x, n=size: lib.nonzero_static(x, size=n), x)
+        equal(lambda lib, x, n=size: x.nonzero_static(size=n, fill_value=7), x)
+    equal(lambda lib, x: lib.nonzero_static(x, size=2), np.array(3.0))
+    for lib, tensor, _ in SIDES:
+        with pytest.raises(RuntimeError, match="size"):
+            lib.nonzero_static(tensor(x), size=-1)
