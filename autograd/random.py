@@ -7,11 +7,12 @@ a program's numbers the same on every run, whatever the number of threads.
 from __future__ import annotations
 
 import functools
+import math
 import os
 
 import numpy as np
 
-from autograd import dtypes
+from autograd import dtypes, kernels
 from autograd.device import check_device
 from autograd.errors import ArgumentError, DtypeError, ShapeError
 from autograd.inplace import write
@@ -23,11 +24,15 @@ __all__ = [
     "randn_like", "randperm", "seed", "set_rng_state",
 ]  # fmt: skip
 
+MANY = 1 << 14  # uniform numbers from which on the counting stream is faster than NumPy's
+
 
 class Generator:
     """A stream of random numbers with a seed and a state that can be saved.
 
-    Code that works on arrays draws from its attribute `numpy`, a ``numpy.random.Generator``.
+    Code that works on arrays draws from its attribute `numpy`, a ``numpy.random.Generator``, or,
+    for many numbers and for masks that are computed twice, takes a part of a second stream, which
+    counts (`take`, `autograd.kernels.random`).
 
     Examples
     --------
@@ -50,8 +55,15 @@ class Generator:
     def manual_seed(self, seed: int) -> Generator:
         """Start the stream that belongs to `seed`; returns self."""
         self._seed = int(seed)
+        self._taken = 0
         self.__dict__.pop("numpy", None)
         return self
+
+    def take(self, count: int) -> tuple[int, int]:
+        """Take the next `count` numbers of the counting stream: its key, and where they start."""
+        start = self._taken
+        self._taken += kernels.random.counters(count)
+        return self._seed % 2**64, start
 
     def seed(self) -> int:
         """Start a stream from an unpredictable seed and return that seed."""
@@ -63,12 +75,13 @@ class Generator:
 
     def get_state(self) -> dict:
         """Return the state, a dict of plain Python values that JSON can hold."""
-        return {"seed": self._seed, "numpy": self.numpy.bit_generator.state}
+        numpy = self.numpy.bit_generator.state
+        return {"seed": self._seed, "taken": self._taken, "numpy": numpy}
 
     def set_state(self, state: dict) -> Generator:
         """Continue from a state of `get_state`."""
         try:
-            self._seed = state["seed"]
+            self._seed, self._taken = state["seed"], state["taken"]
             self.numpy.bit_generator.state = state["numpy"]
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"not a state of Generator.get_state(): {error}") from None
@@ -133,9 +146,15 @@ def uniform_array(generator, shape, dtype, low=0.0, high=1.0) -> np.ndarray:
     """Numbers uniform in [low, high), drawn in the precision asked for."""
     dtype = np.dtype(dtype)
     draw = dtype if dtype in (dtypes.float32, dtypes.float64) else dtypes.float32
-    array = _stream(generator).random(shape, dtype=draw)
+    shape = (shape,) if isinstance(shape, int) else tuple(shape)
+    count = math.prod(shape)
+    if count < MANY:
+        array = _stream(generator).random(shape, dtype=draw)
+    else:
+        array = kernels.random.uniform(*(generator or _default).take(count), shape, draw)
     if (low, high) != (0.0, 1.0):
-        array = array * draw.type(high - low) + draw.type(low)
+        array *= draw.type(high - low)
+        array += draw.type(low)
     return np.asarray(array, dtype)
 
 

@@ -9,6 +9,7 @@ node.
 from __future__ import annotations
 
 import weakref
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -46,16 +47,22 @@ def version(array: np.ndarray) -> int:
 
 def wrote(array: np.ndarray, name: str) -> None:
     """Enter that `name` has just changed the memory of `array`."""
+    wrote_together((array,), name)
+
+
+def wrote_together(arrays: Iterable[np.ndarray], name: str) -> None:
+    """Enter that `name` has just changed the memory of these arrays."""
     global last_write
-    memory = owner(array)
-    key = id(memory)
-    last = WRITES.get(key)
-    last_write = next_seq()
-    if last is None:
-        reference = weakref.ref(memory, lambda _: WRITES.pop(key, None))
-        WRITES[key] = Write(reference, 1, last_write, name, caller())
-    else:
-        WRITES[key] = Write(last.owner, last.number + 1, last_write, name, caller())
+    last_write, where = next_seq(), caller()
+    for array in arrays:
+        memory = owner(array)
+        key = id(memory)
+        last = WRITES.get(key)
+        if last is None:
+            reference = weakref.ref(memory, lambda _, key=key: WRITES.pop(key, None))
+            WRITES[key] = Write(reference, 1, last_write, name, where)
+        else:
+            WRITES[key] = Write(last.owner, last.number + 1, last_write, name, where)
 
 
 def check(node: Node) -> None:

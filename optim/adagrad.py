@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from autograd import kernels
 from autograd.tensor import Tensor
 from optim.optimizer import Optimizer
@@ -46,6 +44,7 @@ class Adagrad(Optimizer):
     """
 
     like_param = ("sum",)
+    together = "adagrad"
 
     def __init__(self, params, lr=1e-2, lr_decay=0, weight_decay=0, initial_accumulator_value=0,
                  eps=1e-10, foreach=None, *, maximize=False, differentiable=False,
@@ -73,20 +72,24 @@ class Adagrad(Optimizer):
         start = float(self.defaults["initial_accumulator_value"])
         self.state[param] = {"step": number(), "sum": like(param, start)}
 
-    def update(self, param: Tensor, grad: np.ndarray, state: dict, group: dict) -> None:
-        """Change one parameter and its sum of squares."""
+    def arrays(self, param: Tensor, state: dict, group: dict) -> tuple:
+        """The count of steps and the sum of squares."""
         if not state:  # of a group added later
             self._begin(param)
             state = self.state[param]
-        state["step"].array += 1
+        return state["step"].array, state["sum"].array
+
+    def settings(self, group: dict) -> tuple[float, ...]:
+        """The options as numbers."""
+        names = ("lr", "lr_decay", "eps", "weight_decay")
+        return (*(float(group[name]) for name in names), group["maximize"])
+
+    def alone(self, row: tuple, group: dict) -> None:
+        """Change one parameter and its sum of squares."""
+        param, grad, step, total = row
+        lr, lr_decay, eps, weight_decay, maximize = self.settings(group)
+        step += 1
         kernels.step_scaled.adagrad(
-            param.array,
-            grad,
-            state["sum"].array,
-            step=state["step"].array.item(),
-            lr=float(group["lr"]),
-            lr_decay=float(group["lr_decay"]),
-            eps=float(group["eps"]),
-            weight_decay=float(group["weight_decay"]),
-            maximize=group["maximize"],
-        )
+            param, grad, total, step=step.item(), lr=lr, lr_decay=lr_decay, eps=eps,
+            weight_decay=weight_decay, maximize=maximize,
+        )  # fmt: skip

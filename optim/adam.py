@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from autograd import kernels
 from autograd.tensor import Tensor
 from optim.optimizer import Optimizer
@@ -48,6 +46,7 @@ class Adam(Optimizer):
     """
 
     like_param = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")
+    together = "adam"
 
     def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0,
                  amsgrad=False, *, foreach=None, maximize=False, capturable=False,
@@ -72,24 +71,36 @@ class Adam(Optimizer):
             in_range(name, options[name])
         betas_in_range(options["betas"])
 
-    def update(self, param: Tensor, grad: np.ndarray, state: dict, group: dict) -> None:
-        """Change one parameter and its running means."""
+    def arrays(self, param: Tensor, state: dict, group: dict) -> tuple:
+        """The count of steps, the running means and, if there is one, the largest mean square."""
         if not state:
             begin(state, param, self.like_param[: 3 if group["amsgrad"] else 2])
-        state["step"].array += 1
-        beta1, beta2 = group["betas"]
-        kernels.step.adam(
-            param.array,
-            grad,
+        return (
+            state["step"].array,
             state["exp_avg"].array,
             state["exp_avg_sq"].array,
             state["max_exp_avg_sq"].array if group["amsgrad"] else None,
-            step=state["step"].array.item(),
-            lr=float(group["lr"]),
-            beta1=float(beta1),
-            beta2=float(beta2),
-            eps=float(group["eps"]),
-            weight_decay=float(group["weight_decay"]),
-            decoupled=group["decoupled_weight_decay"],
-            maximize=group["maximize"],
         )
+
+    def settings(self, group: dict) -> tuple[float, ...]:
+        """The options as numbers."""
+        beta1, beta2 = group["betas"]
+        return (
+            float(group["lr"]),
+            float(beta1),
+            float(beta2),
+            float(group["eps"]),
+            float(group["weight_decay"]),
+            group["decoupled_weight_decay"],
+            group["maximize"],
+        )
+
+    def alone(self, row: tuple, group: dict) -> None:
+        """Change one parameter and its running means."""
+        param, grad, step, *means = row
+        lr, beta1, beta2, eps, weight_decay, decoupled, maximize = self.settings(group)
+        step += 1
+        kernels.step.adam(
+            param, grad, *means, step=step.item(), lr=lr, beta1=beta1, beta2=beta2,
+            eps=eps, weight_decay=weight_decay, decoupled=decoupled, maximize=maximize,
+        )  # fmt: skip

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import functools
-from collections import defaultdict
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 
+from autograd import kernels
 from autograd.hooks import RemovableHandle
 from autograd.mode import enable_grad, no_grad
 from autograd.tensor import Tensor, wrap
-from autograd.versions import wrote
+from autograd.versions import wrote, wrote_together
 from optim import state
 from optim.options import suggest
 
@@ -80,9 +81,13 @@ class Optimizer:
 
     like_param: tuple[str, ...] = ()  # names of the state that has its parameter's shape
     single: tuple[str, ...] = ("step",)  # names of the state that is one number, a float32 tensor
+    # Which compiled update takes a whole group at once (`kernels.step_together`), if there is one.
+    together: str | None = None
 
     def __init_subclass__(cls, **keywords) -> None:
         super().__init_subclass__(**keywords)
+        if "update" in cls.__dict__ and "together" not in cls.__dict__:
+            cls.together = None  # an update of its own, which the inherited kernel does not know
         if "step" in cls.__dict__:
             cls.step = _hooked(cls.step)  # type: ignore[method-assign]
 
@@ -93,6 +98,9 @@ class Optimizer:
         self.param_groups: list[dict[str, Any]] = []
         self._pre_hooks: dict[int, Callable] = {}
         self._post_hooks: dict[int, Callable] = {}
+        self._state_hooks: dict[str, OrderedDict[int, Callable]] = {
+            moment: OrderedDict() for moment in ("save before", "save", "load before", "load")
+        }
         self._stepped = False
         groups = _as_list(params)
         if not groups:
@@ -105,7 +113,43 @@ class Optimizer:
 
     def update(self, param: Tensor, grad: np.ndarray, state: dict, group: dict) -> None:
         """Change `param.array` and `state` in place, given the gradient; subclasses define it."""
-        raise NotImplementedError(f"{type(self).__name__} defines neither update() nor step()")
+        if self.together is None:
+            name = type(self).__name__
+            raise NotImplementedError(f"{name} defines neither update() nor step()")
+        self.alone((param.array, grad, *self.arrays(param, state, group)), group)
+
+    # An optimiser with a kernel for whole groups defines, instead of `update`, these three.
+
+    def arrays(self, param: Tensor, state: dict, group: dict) -> tuple:
+        """The arrays of a parameter's state, begun if need be, in the order of the kernel."""
+        raise NotImplementedError
+
+    def settings(self, group: dict) -> tuple[float, ...]:
+        """The options of a group in the order of the kernel."""
+        raise NotImplementedError
+
+    def alone(self, row: tuple, group: dict) -> None:
+        """Update one parameter without the kernel, given it, its gradient, and `arrays`."""
+        raise NotImplementedError
+
+    def update_group(self, params: list[Tensor], group: dict) -> None:
+        """Change those parameters of a group that have gradients."""
+        pairs = [(param, param.grad.array) for param in params]  # type: ignore[union-attr]
+        if self.together is None:
+            # As everywhere in training, infinities and NaN are values here, not warnings.
+            with no_grad(), np.errstate(all="ignore"):
+                for param, grad in pairs:
+                    self.update(param, grad, self.state[param], group)
+            return
+        rows = [
+            (param.array, grad, *self.arrays(param, self.state[param], group))
+            for param, grad in pairs
+        ]
+        left = kernels.step_together.together(self.together, rows, self.settings(group))
+        if left:
+            with np.errstate(all="ignore"):
+                for i in left:
+                    self.alone(rows[i], group)
 
     @_hooked
     def step(self, closure: Callable | None = None):
@@ -122,14 +166,11 @@ class Optimizer:
             with enable_grad():
                 loss = closure()
         name = f"{type(self).__name__}.step"
-        # As everywhere in training, infinities and NaN are values here, not warnings.
-        with no_grad(), np.errstate(all="ignore"):
-            for group in self.param_groups:
-                for param in group["params"]:
-                    grad = param.grad
-                    if grad is not None:
-                        self.update(param, grad.array, self.state[param], group)
-                        wrote(param.array, name)
+        for group in self.param_groups:
+            params = [param for param in group["params"] if param.grad is not None]
+            if params:
+                self.update_group(params, group)
+                wrote_together([param.array for param in params], name)
         return loss
 
     def zero_grad(self, set_to_none: bool = True) -> None:
@@ -215,7 +256,13 @@ class Optimizer:
         >>> optimizer.state_dict()["param_groups"][0]["params"]
         [0]
         """
-        return state.collect(self)
+        for hook in tuple(self._state_hooks["save before"].values()):
+            hook(self)
+        found = state.collect(self)
+        for hook in tuple(self._state_hooks["save"].values()):
+            changed = hook(self, found)
+            found = found if changed is None else changed
+        return found
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Continue from a `state_dict`; tensors are copied and take their parameter's dtype.
@@ -228,7 +275,13 @@ class Optimizer:
         ValueError
             If the groups, their sizes or the shapes of their state differ. Nothing is changed then.
         """
+        state_dict = dict(state_dict)  # hooks may change it
+        for hook in tuple(self._state_hooks["load before"].values()):
+            changed = hook(self, state_dict)
+            state_dict = state_dict if changed is None else changed
         state.load(self, state_dict)
+        for hook in tuple(self._state_hooks["load"].values()):
+            hook(self)
 
     # -- hooks -----------------------------------------------------------------------------------
 
@@ -240,6 +293,33 @@ class Optimizer:
         """Call ``hook(optimizer, args, kwargs)`` after each step."""
         return _register(self._post_hooks, hook)
 
+    def register_state_dict_pre_hook(
+        self, hook: Callable, prepend: bool = False
+    ) -> RemovableHandle:
+        """Call ``hook(optimizer)`` before a `state_dict` is made."""
+        return _register(self._state_hooks["save before"], hook, prepend)
+
+    def register_state_dict_post_hook(
+        self, hook: Callable, prepend: bool = False
+    ) -> RemovableHandle:
+        """Call ``hook(optimizer, state_dict)`` on each `state_dict`; it may return another."""
+        return _register(self._state_hooks["save"], hook, prepend)
+
+    def register_load_state_dict_pre_hook(
+        self, hook: Callable, prepend: bool = False
+    ) -> RemovableHandle:
+        """Call ``hook(optimizer, state_dict)`` before loading; it may return another.
+
+        It sees a shallow copy of the dict.
+        """
+        return _register(self._state_hooks["load before"], hook, prepend)
+
+    def register_load_state_dict_post_hook(
+        self, hook: Callable, prepend: bool = False
+    ) -> RemovableHandle:
+        """Call ``hook(optimizer)`` after loading."""
+        return _register(self._state_hooks["load"], hook, prepend)
+
     def __repr__(self) -> str:
         lines = [f"{type(self).__name__} ("]
         for i, group in enumerate(self.param_groups):
@@ -248,9 +328,11 @@ class Optimizer:
         return "\n".join([*lines, ")"])
 
 
-def _register(hooks: dict[int, Callable], hook: Callable) -> RemovableHandle:
+def _register(hooks, hook: Callable, prepend: bool = False) -> RemovableHandle:
     handle = RemovableHandle(hooks)
     hooks[handle.id] = hook
+    if prepend:
+        hooks.move_to_end(handle.id, last=False)
     return handle
 
 

@@ -28,6 +28,8 @@ def betas_in_range(betas) -> None:
     """Raise unless `betas` are two numbers in [0, 1)."""
     if not isinstance(betas, (tuple, list)) or len(betas) != 2:
         raise ValueError(f"betas expected two numbers, got {betas!r}")
+    if isinstance(betas[0], Tensor) != isinstance(betas[1], Tensor):
+        raise ValueError(f"betas expected two numbers or two tensors, got one of each: {betas!r}")
     for i, beta in enumerate(betas):
         in_range(f"betas[{i}]", beta, 0.0, 1.0)
 

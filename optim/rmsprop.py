@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from autograd import kernels
 from autograd.tensor import Tensor
 from optim.optimizer import Optimizer
@@ -47,6 +45,7 @@ class RMSprop(Optimizer):
     """
 
     like_param = ("square_avg", "momentum_buffer", "grad_avg")
+    together = "rmsprop"
 
     def __init__(self, params, lr=1e-2, alpha=0.99, eps=1e-8, weight_decay=0, momentum=0,
                  centered=False, capturable=False, foreach=None, maximize=False,
@@ -68,8 +67,8 @@ class RMSprop(Optimizer):
         for name in ("lr", "momentum", "alpha", "eps", "weight_decay"):
             in_range(name, options[name])
 
-    def update(self, param: Tensor, grad: np.ndarray, state: dict, group: dict) -> None:
-        """Change one parameter and its running means."""
+    def arrays(self, param: Tensor, state: dict, group: dict) -> tuple:
+        """The count of steps, the mean square, and the mean and the momentum if there are any."""
         if not state:
             state["step"] = number()
             state["square_avg"] = like(param)
@@ -77,17 +76,24 @@ class RMSprop(Optimizer):
                 state["momentum_buffer"] = like(param)
             if group["centered"]:
                 state["grad_avg"] = like(param)
-        state["step"].array += 1
-        kernels.step_scaled.rmsprop(
-            param.array,
-            grad,
+        return (
+            state["step"].array,
             state["square_avg"].array,
             state["grad_avg"].array if group["centered"] else None,
             state["momentum_buffer"].array if group["momentum"] > 0 else None,
-            lr=float(group["lr"]),
-            alpha=float(group["alpha"]),
-            eps=float(group["eps"]),
-            weight_decay=float(group["weight_decay"]),
-            momentum=float(group["momentum"]),
-            maximize=group["maximize"],
         )
+
+    def settings(self, group: dict) -> tuple[float, ...]:
+        """The options as numbers."""
+        names = ("lr", "alpha", "eps", "weight_decay", "momentum")
+        return (*(float(group[name]) for name in names), group["maximize"])
+
+    def alone(self, row: tuple, group: dict) -> None:
+        """Change one parameter and its running means."""
+        param, grad, step, *means = row
+        lr, alpha, eps, weight_decay, momentum, maximize = self.settings(group)
+        step += 1
+        kernels.step_scaled.rmsprop(
+            param, grad, *means, lr=lr, alpha=alpha, eps=eps,
+            weight_decay=weight_decay, momentum=momentum, maximize=maximize,
+        )  # fmt: skip

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from autograd import kernels
-from autograd.tensor import Tensor, wrap
+from autograd.tensor import Tensor
 from optim.optimizer import Optimizer
 from optim.options import in_range, only_default
+from optim.state import like
 
 
 class SGD(Optimizer):
@@ -42,6 +41,7 @@ class SGD(Optimizer):
     """
 
     like_param = ("momentum_buffer",)
+    together = "sgd"
 
     def __init__(self, params, lr=1e-3, momentum=0, dampening=0, weight_decay=0, nesterov=False, *,
                  maximize=False, foreach=None, differentiable=False, fused=None):  # fmt: skip
@@ -66,23 +66,26 @@ class SGD(Optimizer):
                 f"momentum={options['momentum']}, dampening={options['dampening']}"
             )
 
-    def update(self, param: Tensor, grad: np.ndarray, state: dict, group: dict) -> None:
-        """Change one parameter and its momentum."""
-        buffer, first = state.get("momentum_buffer"), False
+    def arrays(self, param: Tensor, state: dict, group: dict) -> tuple:
+        """No count of steps; the momentum, if there is any, and once more if it is new."""
         if group["momentum"] == 0:
-            buffer = None
-        elif buffer is None:
-            first = True
-            state["momentum_buffer"] = buffer = wrap(np.empty_like(param.array))
+            return None, None, None
+        buffer = state.get("momentum_buffer")
+        if buffer is not None:
+            return None, buffer.array, None
+        buffer = state["momentum_buffer"] = like(param)
+        return None, buffer.array, buffer.array
+
+    def settings(self, group: dict) -> tuple[float, ...]:
+        """The options as numbers."""
+        names = ("lr", "momentum", "dampening", "weight_decay")
+        return (*(float(group[name]) for name in names), group["nesterov"], group["maximize"])
+
+    def alone(self, row: tuple, group: dict) -> None:
+        """Change one parameter and its momentum."""
+        param, grad, _, buffer, new = row
+        lr, momentum, dampening, weight_decay, nesterov, maximize = self.settings(group)
         kernels.step.sgd(
-            param.array,
-            grad,
-            None if buffer is None else buffer.array,
-            first=first,
-            lr=float(group["lr"]),
-            momentum=float(group["momentum"]),
-            dampening=float(group["dampening"]),
-            weight_decay=float(group["weight_decay"]),
-            nesterov=group["nesterov"],
-            maximize=group["maximize"],
-        )
+            param, grad, buffer, first=new is not None, lr=lr, momentum=momentum,
+            dampening=dampening, weight_decay=weight_decay, nesterov=nesterov, maximize=maximize,
+        )  # fmt: skip

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twins import close, draw_array, dtypes, layouts, seeds, slope
 
-from autograd.kernels import conv, dropout, embedding, norm, pool
+from autograd.kernels.plain import conv, dropout, embedding, norm, pool
 
 # -- convolution -----------------------------------------------------------------------------------
 
@@ -245,14 +245,6 @@ def test_embedding_rows_are_scaled_down_only_where_named_and_too_long():
     table = np.array([[3.0, 4.0], [0.3, 0.4], [30.0, 40.0]])
     embedding.renormalise(table, np.array([0, 1, 0]), 1.0, 2.0)
     np.testing.assert_allclose(table, [[0.6, 0.8], [0.3, 0.4], [30.0, 40.0]], rtol=1e-6)
-
-
-def test_dropout_mask_has_the_right_share_and_repeats_with_its_seed():
-    masks = [dropout.keep_mask(np.random.default_rng(3), (100, 100), 0.3) for _ in range(2)]
-    assert np.array_equal(*masks)
-    assert abs(masks[0].mean() - 0.7) < 0.02
-    assert dropout.keep_mask(np.random.default_rng(3), (5,), 0.0).all()
-    assert not dropout.keep_mask(np.random.default_rng(3), (5,), 1.0).any()
 
 
 @given(dtypes, layouts, seeds)

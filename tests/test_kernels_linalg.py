@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twins import draw_array, dtypes, layouts, seeds, slope
 
-from autograd.kernels import ldl, linalg
+from autograd.kernels.plain import ldl, linalg
 
 sides = st.integers(0, 3)
 stacks = st.sampled_from([(), (2,), (1, 2)])

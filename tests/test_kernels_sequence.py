@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograd import kernels
+from autograd.kernels import plain as kernels
 
 
 def read(alignment, blank):

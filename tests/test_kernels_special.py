@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twins import draw_array, dtypes, layouts, seeds
 
-from autograd.kernels import (
+from autograd.kernels.plain import (
     bessel,
     cylinder,
     gamma,

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twins import close, draw_array, dtypes, layouts, seeds
 
-from autograd.kernels import step, step_matrix, step_moments, step_scaled
+from autograd.kernels.plain import step, step_matrix, step_moments, step_scaled
 
 # -- elementwise: (step, parameter, gradient, state..., options) -> (parameter, state...) ----------
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twins import seeds
 
-from autograd.kernels import step_newton
+from autograd.kernels.plain import step_newton
 
 
 @given(st.integers(1, 4), st.integers(0, 3), seeds)

@@ -8,17 +8,16 @@ import inspect
 import pkgutil
 from pathlib import Path
 
-from autograd import kernels
+from autograd.kernels import plain
 
 
 def public_kernels() -> set[tuple[str, str]]:
-    """The functions that the modules of kernels define, as (module, name)."""
+    """The functions that the modules in NumPy define, as (module, name)."""
     found = set()
-    for module in pkgutil.iter_modules(kernels.__path__):
-        if module.ispkg:  # other versions of these functions
-            continue
-        for name, value in vars(importlib.import_module(f"autograd.kernels.{module.name}")).items():
-            home = getattr(value, "__module__", None) == f"autograd.kernels.{module.name}"
+    for module in pkgutil.iter_modules(plain.__path__):
+        place = f"{plain.__name__}.{module.name}"
+        for name, value in vars(importlib.import_module(place)).items():
+            home = getattr(value, "__module__", None) == place
             if home and inspect.isfunction(value) and not name.startswith("_"):
                 found.add((module.name, name))
     return found

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograd import kernels
+from autograd.kernels import plain as kernels
 
 sizes, seeds = st.integers(0, 7), st.integers(0, 2**32 - 1)
 

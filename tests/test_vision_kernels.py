@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twins import close, draw_array, dtypes, seeds
 
-from autograd.kernels import conv, pool, resample
+from autograd.kernels.plain import conv, pool, resample
 
 
 @st.composite

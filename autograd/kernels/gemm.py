@@ -1,24 +1,24 @@
-"""Matrix products."""
+"""Matrix products: which of the two computes them."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from autograd.kernels.choose import compiled, worth
+from autograd.kernels.plain import gemm as plain
+
+PER_OPERATION = 1 / 16  # a vector's worth of multiplications counts as one
+
 
 def matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """The product of matrices, vectors, or stacks of matrices, as `np.matmul`.
-
-    Many matrices times one are one tall matrix times one, which saves a call for each.
-    """
-    if a.ndim > 2 and b.ndim == 2 and a.flags.c_contiguous and a.size:
-        rows = a.reshape(-1, a.shape[-1])
-        return np.matmul(rows, b).reshape(*a.shape[:-1], b.shape[1])
-    return np.matmul(a, b)
+    """The product of matrices, vectors, or stacks of matrices, as `np.matmul`."""
+    if worth(a.size * b.shape[-1] * PER_OPERATION, a, b):
+        return compiled("gemm").matmul(a, b)
+    return plain.matmul(a, b)
 
 
 def linear(input: np.ndarray, weight: np.ndarray, bias: np.ndarray | None) -> np.ndarray:
     """``input @ weight.T + bias``, for an `input` (n, k), a `weight` (m, k) and a `bias` (m,)."""
-    out = np.matmul(input, weight.T)
-    if bias is not None:
-        out += bias
-    return out
+    if worth(input.size * len(weight) * PER_OPERATION, input, weight, bias):
+        return compiled("gemm").linear(input, weight, bias)
+    return plain.linear(input, weight, bias)

@@ -1,209 +1,49 @@
-"""A whole sequence through a recurrent layer (LSTM, GRU, plain), and its gradient through time.
-
-The projection of the input does not depend on the recurrence: it is one matrix product over all
-steps. So are the weight gradients, once the gradients of all steps are known. What is left inside
-the loop is the product with the hidden state.
-
-Sequences come packed: the rows of step 0, then those of step 1, and so on, `sizes[t]` rows at step
-t. Sizes never grow, the longest sequence coming first; a sequence takes part while it lasts and
-keeps its state otherwise. A batch of equally long sequences is packed with all sizes the same.
-"""
+"""Recurrent layers over whole sequences: which of the two runs them."""
 
 from __future__ import annotations
 
-import numpy as np
+from autograd.kernels.choose import compiled, worth
+from autograd.kernels.plain import recurrent as plain
+
+PER_OPERATION = 1 / 16  # a vector's worth of multiplications counts as one
 
 
-def walk(sizes, reverse):
-    """The steps in the order they are taken: which rows, and how many."""
-    ends = np.cumsum(sizes).tolist()
-    steps = [(slice(end - n, end), n) for end, n in zip(ends, sizes, strict=True)]
-    return steps[::-1] if reverse else steps
-
-
-# -- long short-term memory ------------------------------------------------------------------------
+def _family(x, weight_hh, *others):
+    work = len(x) * weight_hh.size * PER_OPERATION
+    return compiled("recurrent") if worth(work, x, weight_hh, *others) else plain
 
 
 def lstm(x, h, c, weight_ih, weight_hh, bias, weight_hr, sizes, reverse):
-    """Run the rows x, of shape (N, I), through one layer; gates lie in the order i, f, g, o.
-
-    Returns
-    -------
-    output : (N, H), or (N, P) if projected by `weight_hr`
-        The hidden state after each step.
-    h, c
-        The states of each sequence after its last step.
-    gates : (N, 4H)
-        The gates, after their non-linearities.
-    cells : (N, H)
-        The cell state after each step.
-    """
-    gates = _project(x, weight_ih, bias)
-    output = np.empty((len(x), h.shape[1]), gates.dtype)
-    cells = np.empty((len(x), c.shape[1]), gates.dtype)
-    h, c = h.copy(), c.copy()
-    hidden = c.shape[1]
-    for rows, n in walk(sizes, reverse):
-        step = gates[rows]
-        step += h[:n] @ weight_hh.T
-        i, f, g, o = _split(step, 4)
-        _sigmoid(step[:, : 2 * hidden])  # i and f, which are neighbours
-        np.tanh(g, out=g)
-        _sigmoid(o)
-        c[:n] = np.add(f * c[:n], i * g, out=cells[rows])
-        shown = o * np.tanh(c[:n])
-        output[rows] = h[:n] = shown if weight_hr is None else shown @ weight_hr.T
-    return output, h, c, gates, cells
+    """Run rows through a long short-term memory: (output, h, c, gates, cells)."""
+    run = _family(x, weight_hh, h, c, weight_ih, bias, weight_hr).lstm
+    return run(x, h, c, weight_ih, weight_hh, bias, weight_hr, sizes, reverse)
 
 
-def lstm_gradient(
-    d_output, d_h, d_c, x, h0, c0, weight_ih, weight_hh, weight_hr, output, gates, cells, sizes,
-    reverse,
-):  # fmt: skip
-    """The gradients of (x, h0, c0, weight_ih, weight_hh, bias, weight_hr).
-
-    `d_output`, `d_h` and `d_c` are those of the output rows and of the last two states.
-    """
-    h_before = _before(output, h0, sizes, reverse)
-    c_before = _before(cells, c0, sizes, reverse)
-    tanh_cells = np.tanh(cells)
-    d_gates, d_shown = np.empty_like(gates), d_output.copy()
-    d_h, d_c = d_h.copy(), d_c.copy()
-    for rows, n in walk(sizes, not reverse):
-        i, f, g, o = _split(gates[rows], 4)
-        d_i, d_f, d_g, d_o = _split(d_gates[rows], 4)
-        tanh_c = tanh_cells[rows]
-        d_shown[rows] += d_h[:n]
-        d_step = d_shown[rows] if weight_hr is None else d_shown[rows] @ weight_hr
-        d_cell = d_c[:n] + d_step * o * (1 - tanh_c * tanh_c)
-        np.multiply(d_cell * g, i * (1 - i), out=d_i)
-        np.multiply(d_cell * c_before[rows], f * (1 - f), out=d_f)
-        np.multiply(d_cell * i, 1 - g * g, out=d_g)
-        np.multiply(d_step * tanh_c, o * (1 - o), out=d_o)
-        d_h[:n] = d_gates[rows] @ weight_hh
-        d_c[:n] = d_cell * f
-    d_weight_hr = None
-    if weight_hr is not None:
-        d_weight_hr = d_shown.T @ (_split(gates, 4)[3] * tanh_cells)
-    return (
-        d_gates @ weight_ih, d_h, d_c, d_gates.T @ x, d_gates.T @ h_before, d_gates.sum(0),
-        d_weight_hr,
-    )  # fmt: skip
-
-
-# -- gated recurrent unit --------------------------------------------------------------------------
+def lstm_gradient(d_output, d_h, d_c, x, h0, c0, weight_ih, weight_hh, *others):
+    """The gradients of (x, h0, c0, weight_ih, weight_hh, bias, weight_hr)."""
+    run = _family(x, weight_hh, d_output, d_h, d_c, h0, c0, weight_ih).lstm_gradient
+    return run(d_output, d_h, d_c, x, h0, c0, weight_ih, weight_hh, *others)
 
 
 def gru(x, h, weight_ih, weight_hh, bias_ih, bias_hh, sizes, reverse):
-    """Run the rows x through one layer; gates lie in the order reset, update, candidate.
-
-    Returns
-    -------
-    output : (N, H)
-    h : (B, H)
-    gates : (N, 3H)
-        The gates and the candidate, after their non-linearities.
-    recalled : (N, H)
-        What the reset gate lets into the candidate: ``U h + d``.
-    """
-    gates = _project(x, weight_ih, bias_ih)
-    output = np.empty((len(x), h.shape[1]), gates.dtype)
-    recalled = np.empty_like(output)
-    h, hidden = h.copy(), h.shape[1]
-    for rows, n in walk(sizes, reverse):
-        step = gates[rows]
-        from_state = _project(h[:n], weight_hh, bias_hh)
-        step[:, : 2 * hidden] += from_state[:, : 2 * hidden]
-        _sigmoid(step[:, : 2 * hidden])
-        reset, update, candidate = _split(step, 3)
-        recalled[rows] = from_state[:, 2 * hidden :]
-        candidate += reset * recalled[rows]
-        np.tanh(candidate, out=candidate)
-        output[rows] = h[:n] = candidate + update * (h[:n] - candidate)
-    return output, h, gates, recalled
+    """Run rows through gated recurrent units: (output, h, gates, recalled)."""
+    run = _family(x, weight_hh, h, weight_ih, bias_ih, bias_hh).gru
+    return run(x, h, weight_ih, weight_hh, bias_ih, bias_hh, sizes, reverse)
 
 
-def gru_gradient(
-    d_output, d_h, x, h0, weight_ih, weight_hh, output, gates, recalled, sizes, reverse
-):
+def gru_gradient(d_output, d_h, x, h0, weight_ih, weight_hh, *others):
     """The gradients of (x, h0, weight_ih, weight_hh, bias_ih, bias_hh)."""
-    before = _before(output, h0, sizes, reverse)
-    d_gates, d_from_state = np.empty_like(gates), np.empty_like(gates)
-    d_h, hidden = d_h.copy(), h0.shape[1]
-    for rows, n in walk(sizes, not reverse):
-        reset, update, candidate = _split(gates[rows], 3)
-        d_reset, d_update, d_candidate = _split(d_gates[rows], 3)
-        d_step = d_h[:n] + d_output[rows]
-        d_written = d_step * (1 - update)
-        np.multiply(d_step * (before[rows] - candidate), update * (1 - update), out=d_update)
-        np.multiply(d_written, 1 - candidate * candidate, out=d_candidate)
-        np.multiply(d_candidate * recalled[rows], reset * (1 - reset), out=d_reset)
-        d_from_state[rows] = d_gates[rows]
-        d_from_state[rows, 2 * hidden :] *= reset
-        d_h[:n] = d_step * update + d_from_state[rows] @ weight_hh
-    return (
-        d_gates @ weight_ih, d_h, d_gates.T @ x, d_from_state.T @ before, d_gates.sum(0),
-        d_from_state.sum(0),
-    )  # fmt: skip
-
-
-# -- plain recurrence ------------------------------------------------------------------------------
+    run = _family(x, weight_hh, d_output, d_h, h0, weight_ih).gru_gradient
+    return run(d_output, d_h, x, h0, weight_ih, weight_hh, *others)
 
 
 def rnn(x, h, weight_ih, weight_hh, bias, nonlinearity, sizes, reverse):
-    """Run the rows x through one layer, with ``"tanh"`` or ``"relu"``: (output, h)."""
-    output = _project(x, weight_ih, bias)
-    h = h.copy()
-    for rows, n in walk(sizes, reverse):
-        step = output[rows]
-        step += h[:n] @ weight_hh.T
-        if nonlinearity == "tanh":
-            np.tanh(step, out=step)
-        else:
-            np.maximum(step, 0, out=step)
-        h[:n] = step
-    return output, h
+    """Run rows through a plain recurrence: (output, h)."""
+    run = _family(x, weight_hh, h, weight_ih, bias).rnn
+    return run(x, h, weight_ih, weight_hh, bias, nonlinearity, sizes, reverse)
 
 
-def rnn_gradient(d_output, d_h, x, h0, weight_ih, weight_hh, output, nonlinearity, sizes, reverse):
+def rnn_gradient(d_output, d_h, x, h0, weight_ih, weight_hh, *others):
     """The gradients of (x, h0, weight_ih, weight_hh, bias)."""
-    slope = 1 - output * output if nonlinearity == "tanh" else (output > 0).astype(output.dtype)
-    d_sums, d_h = np.empty_like(output), d_h.copy()
-    for rows, n in walk(sizes, not reverse):
-        np.multiply(d_h[:n] + d_output[rows], slope[rows], out=d_sums[rows])
-        d_h[:n] = d_sums[rows] @ weight_hh
-    before = _before(output, h0, sizes, reverse)
-    return d_sums @ weight_ih, d_h, d_sums.T @ x, d_sums.T @ before, d_sums.sum(0)
-
-
-# -- in common -------------------------------------------------------------------------------------
-
-
-def _project(x, weight, bias):
-    out = x @ weight.T
-    if bias is not None:
-        out += bias
-    return out
-
-
-def _before(states, first, sizes, reverse):
-    """The state that each row started from: `first`, or that of the same sequence a step ago."""
-    before, current = np.empty_like(states), first.copy()
-    for rows, n in walk(sizes, reverse):
-        before[rows] = current[:n]
-        current[:n] = states[rows]
-    return before
-
-
-def _split(gates, count):
-    """Views of the gates, which lie side by side."""
-    hidden = gates.shape[1] // count
-    return [gates[:, k * hidden : (k + 1) * hidden] for k in range(count)]
-
-
-def _sigmoid(x):
-    """Sigmoid in place, by way of tanh, which cannot overflow."""
-    x *= 0.5
-    np.tanh(x, out=x)
-    x += 1
-    x *= 0.5
+    run = _family(x, weight_hh, d_output, d_h, h0, weight_ih).rnn_gradient
+    return run(d_output, d_h, x, h0, weight_ih, weight_hh, *others)

@@ -1,42 +1,30 @@
-"""Softmax and its logarithm along one axis, with the gradients of both."""
+"""Softmax and its logarithm: which of the two computes them."""
 
 from __future__ import annotations
 
-import numpy as np
+from autograd.kernels.choose import compiled, worth
+from autograd.kernels.plain import softmax as plain
+
+
+def _family(x, *others):
+    return compiled("softmax") if worth(x.size, x, *others) else plain
 
 
 def softmax(x, axis):
-    """exp(x) / sum(exp(x)), shifted by the largest element so that nothing overflows."""
-    out = _shifted(x, axis)
-    np.exp(out, out=out)
-    out /= out.sum(axis, keepdims=True)
-    return out
+    """exp(x) / sum(exp(x))."""
+    return _family(x).softmax(x, axis)
 
 
 def log_softmax(x, axis):
     """x - log(sum(exp(x)))."""
-    out = _shifted(x, axis)
-    with np.errstate(divide="ignore"):  # of an empty row
-        out -= np.log(np.exp(out).sum(axis, keepdims=True))
-    return out
+    return _family(x).log_softmax(x, axis)
 
 
 def softmax_gradient(g, out, axis):
     """out * (g - sum(g * out))."""
-    product = g * out
-    product -= out * product.sum(axis, keepdims=True)
-    return product
+    return _family(g, out).softmax_gradient(g, out, axis)
 
 
 def log_softmax_gradient(g, out, axis):
     """g - exp(out) * sum(g)."""
-    gradient = np.exp(out)
-    gradient *= -g.sum(axis, keepdims=True)
-    gradient += g
-    return gradient
-
-
-def _shifted(x, axis):
-    # A row of -inf alone, or one with +inf, has no softmax: its NaN is the answer, not a warning.
-    with np.errstate(invalid="ignore"):
-        return np.asarray(x - x.max(axis, keepdims=True, initial=-np.inf))
+    return _family(g, out).log_softmax_gradient(g, out, axis)

@@ -22,13 +22,15 @@ from autograd.random import default_generator
 from autograd.tensor import Tensor
 
 
-def _composed(query, key, value, bias, mask, keep, scale, boost):
+def _composed(query, key, value, bias, mask, keep, scale, boost, causal):
     """The formula in other ops."""
     scores = (query * scale) @ transpose(key, -2, -1)
     if bias is not None:
         scores = scores + bias
     if mask is not None:
         scores = np.where(mask, scores, -np.inf)
+    if causal:
+        scores = np.where(np.tri(*scores.shape[-2:]) > 0, scores, -np.inf)
     values = scores.array if isinstance(scores, Tensor) else scores
     blind = (values == -np.inf).all(-1, keepdims=True)  # queries that may see no key at all
     weights = np.where(blind, 0.0, softmax(np.where(blind, 0.0, scores), dim=-1))
@@ -45,19 +47,24 @@ def _attend_samples(rng):
     yield (q, k, v, None, mask), {"scale": 0.5}
     yield (q, k[:1], v, rng.normal(size=(2, 1, 3)), mask), {"scale": 0.5}
     yield (q, k, v, None, None, rng.random((2, 2, 3)) < 0.5), {"scale": 0.5, "boost": 2.0}
+    yield (q, k, v), {"scale": 0.5, "causal": True}
 
 
-@op(samples=_attend_samples, residuals=("weights",), reference=_composed, kind="contraction",
+@op(samples=_attend_samples, residuals=("log_sums",), reference=_composed, kind="contraction",
     space="internal", shown_as="scaled_dot_product_attention")  # fmt: skip
 def attend(query: Array, key: Array, value: Array, bias: Array | None = None,
            mask: Array | None = None, keep: Array | None = None, scale: float = 1.0,
-           boost: float = 1.0):  # fmt: skip
+           boost: float = 1.0, causal: bool = False):  # fmt: skip
     """Return attention with everything settled: the mask, what is dropped, and the scale."""
-    return kernels.attention.attend(query, key, value, bias, mask, keep, scale, boost)
+    return kernels.attention.attend(query, key, value, bias, mask, keep, scale, boost, causal)
 
 
-def _attend_rule(g, query, key, value, weights, keep, scale, boost, needs):
-    gradients = kernels.attention.attend_gradient(g, query, key, value, weights, keep, scale, boost)
+def _attend_rule(
+    g, query, key, value, bias, mask, keep, out, log_sums, scale, boost, causal, needs
+):  # fmt: skip
+    gradients = kernels.attention.attend_gradient(
+        g, query, key, value, bias, mask, keep, out, log_sums, scale, boost, causal, needs[3]
+    )
     return tuple(d if needed else None for d, needed in zip(gradients, needs, strict=True))
 
 
@@ -117,16 +124,17 @@ def scaled_dot_product_attention(
                 "scaled_dot_product_attention expected either attn_mask or is_causal=True, got "
                 "both: put the causal mask into attn_mask"
             )
-        mask = np.tri(shape[-2], shape[-1]) > 0
     elif attn_mask is not None:
         bias, mask = _sorted_mask(attn_mask, query, shape)
     keep = None
     if dropout_p > 0:
-        keep = kernels.dropout.keep_mask(default_generator().numpy, shape, dropout_p)
+        keep = kernels.random.keep_mask(
+            *default_generator().take(math.prod(shape)), shape, dropout_p
+        )
     return attend(
         query, key, value, bias, mask, keep,
         scale=1 / math.sqrt(query.shape[-1]) if scale is None else float(scale),
-        boost=1 / (1 - dropout_p) if dropout_p < 1 else 0.0,
+        boost=1 / (1 - dropout_p) if dropout_p < 1 else 0.0, causal=is_causal,
     )  # fmt: skip
 
 

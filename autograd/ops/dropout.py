@@ -6,6 +6,7 @@ mask see is right on average: what is kept is scaled up.
 
 from __future__ import annotations
 
+import math
 import warnings
 
 import numpy as np
@@ -32,6 +33,23 @@ def masked_scale(input: Array, mask: Array, scale: float):
 masked_scale.vjp(input=lambda g, mask, scale: masked_scale(g, mask, scale))
 
 
+def _random_samples(rng):
+    yield (rng.normal(size=(2, 3)),), {"key": 5, "start": 16, "p": 0.5}
+    yield (rng.normal(size=(2, 3, 40)),), {"key": 2**63, "start": 0, "p": 0.25}
+
+
+@op(samples=_random_samples, space="internal", shown_as="dropout")
+def random_drop(input: Array, key: int, start: int, p: float):
+    """Return ``input / (1 - p)``, and zero with probability `p`: where, the key and start decide.
+
+    No mask is kept: the backward pass draws the same numbers again, which is faster than reading.
+    """
+    return kernels.random.drop(input, key, start, p)
+
+
+random_drop.vjp(input=lambda g, key, start, p: random_drop(g, key, start, p))
+
+
 def _check(input, p: float) -> None:
     if not 0 <= p <= 1:
         raise ValueError(f"expected a dropout probability p between 0 and 1, got {p}")
@@ -49,8 +67,15 @@ def _assign(input, inplace: bool, function, *args):
     return input
 
 
+def _keep_mask(shape, p: float):
+    return kernels.random.keep_mask(*default_generator().take(math.prod(shape)), shape, p)
+
+
 def _drop(input, p: float, shape, inplace: bool):
-    mask = kernels.dropout.keep_mask(default_generator().numpy, shape, p)
+    if shape == input.shape:
+        key, start = default_generator().take(math.prod(shape))
+        return _assign(input, inplace, random_drop, key, start, p)
+    mask = _keep_mask(shape, p)
     return _assign(input, inplace, masked_scale, mask, 1 / (1 - p) if p < 1 else 0.0)
 
 
@@ -165,7 +190,7 @@ def _spread(input, mask, p: float):
 
 
 def _alpha_drop(input, p: float, shape, inplace: bool):
-    mask = kernels.dropout.keep_mask(default_generator().numpy, shape, p)
+    mask = _keep_mask(shape, p)
     return _assign(input, inplace, _spread, mask, p)
 
 

@@ -14,7 +14,16 @@ import numpy as np
 
 from autograd import kernels
 from autograd.op import Array, op
-from autograd.ops.sequence import affine, alive, check_shapes, chunks, layer_samples, rows, run
+from autograd.ops.sequence import (
+    affine,
+    alive,
+    check_shapes,
+    chunks,
+    layer_samples,
+    rows,
+    run,
+    shaped,
+)
 from autograd.ops.transcendental import sigmoid
 
 
@@ -79,12 +88,11 @@ def gru_layer(input: Array, h0: Array, weight_ih: Array, weight_hh: Array,
 
 def _rule(g, input, h0, weight_ih, weight_hh, out, gates, recalled, reverse, batch_sizes, needs):
     d_output, d_h = g
-    d_input, *others = kernels.recurrent.gru_gradient(
+    gradients = kernels.recurrent.gru_gradient(
         rows(d_output), d_h, rows(input), h0, weight_ih, weight_hh, rows(out[0]), gates, recalled,
-        alive(input, batch_sizes), reverse,
+        alive(input, batch_sizes), reverse, needs,
     )  # fmt: skip
-    gradients = d_input.reshape(input.shape), *others
-    return tuple(d if needed else None for d, needed in zip(gradients, needs, strict=True))
+    return shaped(input, needs, *gradients)
 
 
 gru_layer.vjp(gru_layer.op.inputs, _rule)

@@ -15,7 +15,16 @@ import numpy as np
 
 from autograd import kernels
 from autograd.op import Array, op
-from autograd.ops.sequence import affine, alive, check_shapes, chunks, layer_samples, rows, run
+from autograd.ops.sequence import (
+    affine,
+    alive,
+    check_shapes,
+    chunks,
+    layer_samples,
+    rows,
+    run,
+    shaped,
+)
 from autograd.ops.transcendental import sigmoid
 
 
@@ -93,13 +102,12 @@ def _rule(g, input, h0, c0, weight_ih, weight_hh, weight_hr, out, gates, cells, 
         kernels.recurrent.lstm_gradient(
             rows(d_output), d_h, d_c, rows(input), h0, c0, weight_ih, weight_hh, weight_hr,
             rows(out[0]), gates, cells, alive(input, batch_sizes), reverse,
+            (*needs[:5], needs[5] or needs[6], needs[7]),
         )
     )  # fmt: skip
-    gradients = (
-        d_input.reshape(input.shape), d_h0, d_c0, d_weight_ih, d_weight_hh, d_bias, d_bias,
-        d_weight_hr,
-    )  # fmt: skip
-    return tuple(d if needed else None for d, needed in zip(gradients, needs, strict=True))
+    return shaped(
+        input, needs, d_input, d_h0, d_c0, d_weight_ih, d_weight_hh, d_bias, d_bias, d_weight_hr
+    )
 
 
 lstm_layer.vjp(lstm_layer.op.inputs, _rule)

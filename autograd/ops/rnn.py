@@ -10,7 +10,7 @@ import numpy as np
 from autograd import kernels
 from autograd.op import Array, op
 from autograd.ops.rectifier import relu
-from autograd.ops.sequence import affine, alive, check_shapes, layer_samples, rows, run
+from autograd.ops.sequence import affine, alive, check_shapes, layer_samples, rows, run, shaped
 
 
 def _step_by_step(input, h0, weight_ih, weight_hh, bias_ih, bias_hh, nonlinearity, reverse,
@@ -78,10 +78,9 @@ def _rule(g, input, h0, weight_ih, weight_hh, out, nonlinearity, reverse, batch_
     d_output, d_h = g
     d_input, d_h0, d_weight_ih, d_weight_hh, d_bias = kernels.recurrent.rnn_gradient(
         rows(d_output), d_h, rows(input), h0, weight_ih, weight_hh, rows(out[0]), nonlinearity,
-        alive(input, batch_sizes), reverse,
+        alive(input, batch_sizes), reverse, (*needs[:4], needs[4] or needs[5]),
     )  # fmt: skip
-    gradients = d_input.reshape(input.shape), d_h0, d_weight_ih, d_weight_hh, d_bias, d_bias
-    return tuple(d if needed else None for d, needed in zip(gradients, needs, strict=True))
+    return shaped(input, needs, d_input, d_h0, d_weight_ih, d_weight_hh, d_bias, d_bias)
 
 
 rnn_layer.vjp(rnn_layer.op.inputs, _rule)

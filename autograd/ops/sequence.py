@@ -9,7 +9,7 @@ from __future__ import annotations
 import operator
 
 from autograd.errors import ShapeError
-from autograd.kernels.recurrent import walk
+from autograd.kernels.plain.recurrent import walk
 from autograd.ops.join import cat
 
 
@@ -28,6 +28,13 @@ def chunks(x, count: int):
 def rows(input):
     """The sequence as rows, one a step and sequence."""
     return input.reshape(-1, input.shape[-1])
+
+
+def shaped(input, needs, d_rows, *others):
+    """The gradients that are needed; that of the rows in the shape of the input."""
+    if needs[0]:
+        d_rows = d_rows.reshape(input.shape)
+    return tuple(d if needed else None for d, needed in zip((d_rows, *others), needs, strict=True))
 
 
 def run(step, input, states, reverse, batch_sizes):

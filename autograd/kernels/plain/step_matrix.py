@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from autograd.kernels.step import move_towards
+from autograd.kernels.plain.step import move_towards
 
 
 def adafactor(param, grad, row, column, square, *, step, lr, beta2_decay, eps1, eps2, d,

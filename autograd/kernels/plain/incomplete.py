@@ -11,8 +11,8 @@ import math
 
 import numpy as np
 
-from autograd.kernels.gamma import FAR, FAR_LGAMMA, _lgamma_positive
-from autograd.kernels.polynomial import in_double, polynomial
+from autograd.kernels.plain.gamma import FAR, FAR_LGAMMA, _lgamma_positive
+from autograd.kernels.plain.polynomial import in_double, polynomial
 
 TINY = 1e-300
 STEPS = 100_000  # about sqrt(a) of them are needed near x = a

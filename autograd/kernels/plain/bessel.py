@@ -17,7 +17,7 @@ import math
 
 import numpy as np
 
-from autograd.kernels.polynomial import in_double, polynomial
+from autograd.kernels.plain.polynomial import in_double, polynomial
 
 FAR = 20.0
 

@@ -1,6 +1,6 @@
 """Adam's relatives: running means of the gradient and of its size, used in three other ways.
 
-As in `autograd.kernels.step`, everything is written into the arrays given, a block at a time; g is
+As in `autograd.kernels.plain.step`, everything is written into the arrays given, a block at a time; g is
 the gradient after weight decay, which shrinks the parameter by itself if `decoupled`.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from autograd.kernels.step import blocks, move_towards, penalised
+from autograd.kernels.plain.step import blocks, move_towards, penalised
 
 
 def adamax(param, grad, mean, largest, *, step, lr, beta1, beta2, eps, weight_decay, maximize):

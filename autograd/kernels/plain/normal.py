@@ -10,8 +10,8 @@ import math
 
 import numpy as np
 
-from autograd.kernels import special
-from autograd.kernels.polynomial import in_double, polynomial
+from autograd.kernels.plain import special
+from autograd.kernels.plain.polynomial import in_double, polynomial
 
 ROOT_PI, ROOT_2 = math.sqrt(math.pi), math.sqrt(2)
 # erfcx(x) = (1 - 1 / (2 x^2) + 3 / (4 x^4) - ...) / (x sqrt(pi)): NIST Handbook, 7.12.1

@@ -18,9 +18,9 @@ import math
 
 import numpy as np
 
-from autograd.kernels.bessel import NEAR_SERIES
-from autograd.kernels.gamma import EULER
-from autograd.kernels.polynomial import in_double, polynomial
+from autograd.kernels.plain.bessel import NEAR_SERIES
+from autograd.kernels.plain.gamma import EULER
+from autograd.kernels.plain.polynomial import in_double, polynomial
 
 NEAR = 2.0
 STEP, STEPS = 0.22, 29  # exp(-(STEP * STEPS)**2) is less than the last digit

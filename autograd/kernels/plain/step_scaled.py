@@ -1,6 +1,6 @@
 """Updates that give every element a step size of its own: Adagrad, RMSprop, Adadelta, Rprop; ASGD.
 
-As in `autograd.kernels.step`, everything is written into the arrays given, a block at a time; g is
+As in `autograd.kernels.plain.step`, everything is written into the arrays given, a block at a time; g is
 the gradient after weight decay.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from autograd.kernels.step import blocks, move_towards, penalised
+from autograd.kernels.plain.step import blocks, move_towards, penalised
 
 
 def adagrad(param, grad, total, *, step, lr, lr_decay, eps, weight_decay, maximize):

@@ -13,7 +13,7 @@ import math
 
 import numpy as np
 
-from autograd.kernels.polynomial import in_double, polynomial
+from autograd.kernels.plain.polynomial import in_double, polynomial
 
 BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510)  # B2, B4 ...
 EULER = 0.5772156649015329

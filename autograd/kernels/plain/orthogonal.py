@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from autograd.kernels.polynomial import in_double
+from autograd.kernels.plain.polynomial import in_double
 
 STEPS = {  # family -> a, b, c and d of step k; the four of Chebyshev differ in the first alone
     "chebyshev_t": lambda k: (2 if k else 1, 0, 1, 1),

@@ -1,0 +1,208 @@
+"""Activation functions and, fused with the error that comes back, their gradients: in one pass."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import prange
+
+from autograd.kernels.compiled import mathematics
+from autograd.kernels.compiled.elementwise import apply, one, one_number, two
+from autograd.kernels.compiled.jit import array, inner, kernel
+from autograd.kernels.compiled.mathematics import choose, erf, exp, expm1
+
+ROOT_HALF, DENSITY = math.sqrt(0.5), math.sqrt(0.5 / math.pi)
+CURVE, CUBIC = math.sqrt(2 / math.pi), 0.044715  # of gelu's approximation
+# Of float32, which are exact: a plain 1 would turn the sums of float32 into float64.
+ONE, HALF = np.float32(1), np.float32(0.5)
+WORK = 8  # elementary operations for each element of those that need an exponential
+
+
+def two_number(T):
+    """The types of two arrays, the result and a number."""
+    return array(T, 1), array(T, 1), array(T, 1, out=True), T
+
+
+@kernel(one)
+def relu_flat(x, out):
+    zero = x.dtype.type(0)
+    for i in prange(x.size):
+        out[i] = choose(x[i] <= 0, zero, x[i])
+
+
+@kernel(two)
+def relu_errors(g, y, out):
+    zero = g.dtype.type(0)
+    for i in prange(g.size):
+        out[i] = choose(y[i] <= 0, zero, g[i])
+
+
+@kernel(one_number)
+def leaky_flat(x, out, slope):
+    for i in prange(x.size):
+        out[i] = choose(x[i] > 0, x[i], x[i] * slope)
+
+
+@kernel(two_number)
+def leaky_errors(g, x, out, slope):
+    for i in prange(g.size):
+        out[i] = choose(x[i] > 0, g[i], g[i] * slope)
+
+
+@kernel(one_number)
+def elu_flat(x, out, alpha):
+    for i in prange(x.size):
+        out[i] = choose(x[i] > 0, x[i], alpha * expm1(x[i]))
+
+
+@kernel(two_number)
+def elu_errors(g, x, out, alpha):
+    for i in prange(g.size):
+        out[i] = choose(x[i] > 0, g[i], g[i] * (alpha * exp(x[i])))
+
+
+@kernel(one)
+def sigmoid_flat(x, out):
+    for i in prange(x.size):
+        out[i] = mathematics.sigmoid(x[i])
+
+
+@kernel(two)
+def sigmoid_errors(g, y, out):
+    for i in prange(g.size):
+        out[i] = g[i] * (y[i] * (ONE - y[i]))
+
+
+@kernel(one)
+def tanh_flat(x, out):
+    for i in prange(x.size):
+        out[i] = mathematics.tanh(x[i])
+
+
+@kernel(two)
+def tanh_errors(g, y, out):
+    for i in prange(g.size):
+        out[i] = g[i] * (ONE - y[i] * y[i])
+
+
+@kernel(one)
+def silu_flat(x, out):
+    for i in prange(x.size):
+        out[i] = x[i] * mathematics.sigmoid(x[i])
+
+
+@kernel(two)
+def silu_errors(g, x, out):
+    for i in prange(g.size):
+        s = mathematics.sigmoid(x[i])
+        out[i] = g[i] * (s * (ONE + x[i] * (ONE - s)))
+
+
+@kernel(one)
+def softplus_flat(x, out):
+    for i in prange(x.size):
+        out[i] = mathematics.softplus(x[i])
+
+
+@inner
+def normal_cdf(x, root_half):
+    """The distribution function of the normal distribution."""
+    return HALF * (ONE + erf(x * root_half))
+
+
+@kernel(one)
+def gelu_flat(x, out):
+    root_half = x.dtype.type(ROOT_HALF)
+    for i in prange(x.size):
+        out[i] = x[i] * normal_cdf(x[i], root_half)
+
+
+@kernel(two)
+def gelu_errors(g, x, out):
+    root_half, top = g.dtype.type(ROOT_HALF), g.dtype.type(DENSITY)
+    for i in prange(g.size):
+        density = top * exp(-HALF * x[i] * x[i])
+        out[i] = g[i] * (normal_cdf(x[i], root_half) + x[i] * density)
+
+
+@kernel(one)
+def gelu_tanh_flat(x, out):
+    curve, cubic = x.dtype.type(CURVE), x.dtype.type(CUBIC)
+    for i in prange(x.size):
+        argument = curve * (x[i] + cubic * x[i] * x[i] * x[i])
+        out[i] = HALF * x[i] * (ONE + mathematics.tanh(argument))
+
+
+@kernel(two)
+def gelu_tanh_errors(g, x, out):
+    number = g.dtype.type
+    curve, cubic, triple = number(CURVE), number(CUBIC), number(3 * CUBIC)
+    for i in prange(g.size):
+        square = x[i] * x[i]
+        t = mathematics.tanh(curve * (x[i] + cubic * square * x[i]))
+        slope = curve * (ONE + triple * square)
+        out[i] = g[i] * HALF * (ONE + t + x[i] * (ONE - t * t) * slope)
+
+
+# -- see the twins in `autograd.kernels.plain` -----------------------------------------------------
+
+
+def relu(x: np.ndarray) -> np.ndarray:
+    return apply(relu_flat, x)
+
+
+def relu_gradient(g: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return apply(relu_errors, g, y)
+
+
+def leaky_relu(x: np.ndarray, slope: float) -> np.ndarray:
+    return apply(leaky_flat, x, options=(slope,))
+
+
+def leaky_relu_gradient(g: np.ndarray, x: np.ndarray, slope: float) -> np.ndarray:
+    return apply(leaky_errors, g, x, options=(slope,))
+
+
+def elu(x: np.ndarray, alpha: float) -> np.ndarray:
+    return apply(elu_flat, x, options=(alpha,), work=WORK)
+
+
+def elu_gradient(g: np.ndarray, x: np.ndarray, alpha: float) -> np.ndarray:
+    return apply(elu_errors, g, x, options=(alpha,), work=WORK)
+
+
+def sigmoid(x: np.ndarray) -> np.ndarray:
+    return apply(sigmoid_flat, x, work=WORK)
+
+
+def sigmoid_gradient(g: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return apply(sigmoid_errors, g, y)
+
+
+def tanh(x: np.ndarray) -> np.ndarray:
+    return apply(tanh_flat, x, work=WORK)
+
+
+def tanh_gradient(g: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return apply(tanh_errors, g, y)
+
+
+def silu(x: np.ndarray) -> np.ndarray:
+    return apply(silu_flat, x, work=WORK)
+
+
+def silu_gradient(g: np.ndarray, x: np.ndarray) -> np.ndarray:
+    return apply(silu_errors, g, x, work=WORK)
+
+
+def softplus(x: np.ndarray) -> np.ndarray:
+    return apply(softplus_flat, x, work=WORK)
+
+
+def gelu(x: np.ndarray, approximate: str) -> np.ndarray:
+    return apply(gelu_flat if approximate == "none" else gelu_tanh_flat, x, work=WORK)
+
+
+def gelu_gradient(g: np.ndarray, x: np.ndarray, approximate: str) -> np.ndarray:
+    return apply(gelu_errors if approximate == "none" else gelu_tanh_errors, g, x, work=2 * WORK)

@@ -1,0 +1,363 @@
+"""Convolution over channels-last images, as runs of tiles: nothing is copied but the padding.
+
+A pixel's channels lie next to each other, and so do those of the pixels beside it. So what one row
+of a filter reads, S pixels of C channels, is one run of memory, and a row of output pixels times
+that row of the filter is a product of matrices: a has a row for each output pixel, `stride` pixels
+apart. The rows of the filter add up in the tile. With dilation or groups, runs are single pixels.
+
+The gradient of the input is the same correlation, of the output's gradient with the filter turned
+around; with strides, one for each residue of the position, with every stride-th row and column of
+the filter.
+
+Other ways where they are faster: one product for filters of one pixel, `depthwise` for a filter to
+each channel, and `winograd` for filters of 3 x 3 and many channels, which rounds a little more and
+which `WINOGRAD` (or the environment variable ``NUMBAGRAD_WINOGRAD=0``) switches off.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+
+import numpy as np
+from numba import prange, types
+
+from autograd.kernels.compiled import conv_weight, depthwise, gemm, spread, winograd
+from autograd.kernels.compiled.jit import array, get_num_threads, kernel
+from autograd.kernels.compiled.layout import (
+    as_filters,
+    backward_taps,
+    channels_last,
+    copy_padded,
+    forward_taps,
+    gather,
+    packed_taps,
+)
+from autograd.kernels.compiled.memory import workspace
+from autograd.kernels.compiled.product import ROWS, SIZE, TILE
+from autograd.kernels.compiled.tile import block, call_tile
+
+WINOGRAD = os.environ.get("NUMBAGRAD_WINOGRAD", "1") != "0"
+BLOCK_BYTES = 1 << 18  # of padded input, that stays in the second cache
+SEEN_BYTES = 1 << 18  # of what some pixels see, side by side
+SHORT_ROW = 6  # pixels of output, below which tiles are filled with several rows
+FEW_INPUTS = 8  # channels of an input whose gradient is spread rather than gathered
+int64 = types.int64
+
+
+@kernel(lambda T: (array(T, 4), array(T, 4), array(T, 4, "A", out=True), array(T, 1),
+                   array(int64, 2), array(int64, 1), array(int64, 1),
+                   array(types.uint8, 2, out=True)))  # fmt: skip
+def correlate(x, filters, out, bias, runs, geometry, unit, space):
+    """Sum over the runs of ``x[n, y * sy + run y, x * sx + run x ...] @ filters[run]`` into `out`.
+
+    `runs` holds (y, x) offsets; `geometry`: strides, the length of a run in channels, the block of
+    output rows of one task, whether to copy with padding, and whether relu follows.
+    """
+    n, height, width, channels = x.shape
+    groups, strips, depth, wide = filters.shape
+    _, rows, columns, outputs = out.shape
+    stride_y, stride_x, length, tall, padded, relu = geometry
+    size, high = unit[SIZE], unit[ROWS]
+    per_group, given = outputs // groups, channels // groups
+    top, bottom = runs[:, 0].min(), runs[:, 0].max()
+    left, right = runs[:, 1].min(), runs[:, 1].max()
+    across = (columns - 1) * stride_x + right - left + max(1, length // channels)
+    start = bias.ctypes.data if bias.size else 0
+    blocks, threads = (rows + tall - 1) // tall, len(space)
+    out_row, out_pixel = out.strides[1], out.strides[2]
+    tiles = (columns + high - 1) // high
+    for thread in prange(threads):
+        for task in range(thread, n * blocks, threads):
+            image, first = task // blocks, task % blocks * tall
+            last = min(rows, first + tall)
+            source = x.ctypes.data + size * image * height * width * channels
+            begin, row = source + size * (first * stride_y * width) * channels, width * channels
+            if padded:
+                deep = (last - 1 - first) * stride_y + bottom - top + 1
+                copy_padded(size, source, height, width, channels, first * stride_y + top, left,
+                            deep, across, space[thread].ctypes.data)  # fmt: skip
+                row = across * channels
+                begin = space[thread].ctypes.data - size * (top * row + left * channels)
+            for strip in range(groups * strips):
+                g, s = strip // strips, strip % strips
+                count = min(wide, per_group - s * wide)
+                channel = g * per_group + s * wide
+                filter_ = filters.ctypes.data + size * strip * depth * wide
+                for y in range(first, last):
+                    target = out.ctypes.data + image * out.strides[0] + y * out_row + size * channel
+                    done = 0
+                    for t in range(tiles):
+                        pixels = (columns - done) // (tiles - t)
+                        for r in range(len(runs)):
+                            at = (y - first) * stride_y + runs[r, 0]
+                            place = at * row + (done * stride_x + runs[r, 1]) * channels + g * given
+                            call_tile(
+                                unit[TILE], begin + size * place, stride_x * channels, 1,
+                                filter_ + size * r * length * wide, wide,
+                                target + done * out_pixel, out_pixel // size, length, pixels, count,
+                                r > 0, start + size * channel if start else 0,
+                                relu and r == len(runs) - 1,
+                            )  # fmt: skip
+                        done += pixels
+
+
+@kernel(lambda T: (array(T, 4), array(T, 4), array(T, 4, out=True), array(T, 1), array(int64, 2),
+                   array(int64, 1), array(int64, 1), array(types.uint8, 2, out=True)))  # fmt: skip
+def correlate_gathered(x, filters, out, bias, runs, geometry, unit, space):
+    """The same as `correlate`, for short rows: what pixels see is first put side by side.
+
+    `geometry`: strides, the length of a run in channels, pixels of a task, whether relu follows.
+    """
+    n, height, width, channels = x.shape
+    groups, strips, depth, wide = filters.shape
+    _, rows, columns, outputs = out.shape
+    stride_y, stride_x, length, pixels, relu = geometry
+    size, high = unit[SIZE], unit[ROWS]
+    per_group, given = outputs // groups, channels // groups
+    total, threads, row = n * rows * columns, len(space), (depth + 15) // 16 * 16
+    tasks = (total + pixels - 1) // pixels
+    start = bias.ctypes.data if bias.size else 0
+    for thread in prange(threads):
+        seen = space[thread].ctypes.data
+        for task in range(thread, tasks * groups, threads):
+            first, g = task // groups * pixels, task % groups
+            count = min(pixels, total - first)
+            gather(
+                size, x.ctypes.data, (height, width, channels), (rows, columns),
+                (stride_y, stride_x), runs, length, 0, depth, g * given, first, count, seen, row,
+            )  # fmt: skip
+            for s in range(strips):
+                channel = g * per_group + s * wide
+                done, tiles = 0, (count + high - 1) // high
+                for t in range(tiles):
+                    now = (count - done) // (tiles - t)
+                    call_tile(
+                        unit[TILE], seen + size * done * row, row, 1,
+                        filters.ctypes.data + size * (g * strips + s) * depth * wide, wide,
+                        out.ctypes.data + size * ((first + done) * outputs + channel), outputs,
+                        depth, now, min(wide, per_group - s * wide), 0,
+                        start + size * channel if start else 0, relu,
+                    )  # fmt: skip
+                    done += now
+
+
+NOTHING = {"f": np.empty(0, np.float32), "d": np.empty(0, np.float64)}
+
+
+def _correlate(x, taps, order, offsets, out, bias, stride, relu=False):
+    """Correlate `x` (N, H, W, C) with some of the `taps` (groups, outputs, taps, C) into `out`.
+
+    Tap ``order[i]`` reads at ``offsets[i]`` (y, x) from the pixel `stride` times that of `out`.
+    """
+    unit = block(x.dtype.char)
+    groups, _, _, given = taps.shape
+    packed = packed_taps(taps, order)
+    runs, length = _runs(offsets, given, groups)
+    n, rows, columns, _ = out.shape
+    threads, start = get_num_threads(), NOTHING[x.dtype.char] if bias is None else bias
+    work = out.size * packed.shape[2] // 32
+    if out.flags.c_contiguous and columns < SHORT_ROW:
+        line = x.itemsize * (packed.shape[2] + 16)
+        pixels = (
+            max(14, min(SEEN_BYTES // line, -(-n * rows * columns // (4 * threads)))) // 14 * 14
+        )
+        geometry = np.array([*stride, length, pixels, relu], np.int64)
+        space = workspace(threads, pixels * line)
+        correlate_gathered(x, packed, out, start, runs, geometry, unit, space, work=work)
+        return
+    low, high = runs.min(axis=0), runs.max(axis=0) + np.array([1, length // x.shape[3] or 1])
+    reach = (rows - 1) * stride[0] + high[0], (columns - 1) * stride[1] + high[1]
+    padded = low.min() < 0 or reach[0] > x.shape[1] or reach[1] > x.shape[2]
+    line = x.itemsize * x.shape[3] * ((columns - 1) * stride[1] + high[1] - low[1])
+    # As many rows as fit into the cache, but a task for every thread at the least.
+    tall = max(1, min(rows, (BLOCK_BYTES // line - (high[0] - low[0])) // stride[0] + 1))
+    tall = max(1, min(tall, -(-rows * n // (2 * threads))))
+    needed = line * ((tall - 1) * stride[0] + high[0] - low[0]) if padded else 0
+    geometry = np.array([*stride, length, tall, padded, relu], np.int64)
+    correlate(
+        x, packed, out, start, runs, geometry, unit, workspace(threads, int(needed) + 64),
+        work=work,
+    )  # fmt: skip
+
+
+def _runs(offsets, channels, groups):
+    """Taps side by side, joined to runs of pixels where contiguous: the runs and their length."""
+    offsets = np.array(offsets, np.int64).reshape(-1, 2)
+    across = next(i for i in range(1, len(offsets) + 1)
+                  if i == len(offsets) or offsets[i, 0] != offsets[0, 0])  # fmt: skip
+    line = offsets[:across]
+    joined = groups == 1 and np.array_equal(line - line[0], [(0, i) for i in range(across)])
+    if not joined:
+        return offsets, channels
+    return np.ascontiguousarray(offsets[::across]), across * channels
+
+
+def _offsets(kernel_size, padding, dilation):
+    """Where the taps of a filter read, from the pixel of the input that the output's stands for."""
+    return [
+        (i * dilation[0] - padding[0][0], j * dilation[1] - padding[1][0])
+        for i, j in np.ndindex(*kernel_size)
+    ]
+
+
+def _as_images(*arrays, axes):
+    """Signals (N, C, L) as images of one row, (N, C, 1, L), and so filters; images as they are."""
+    return [a if axes == 2 else a[:, :, None] for a in arrays]
+
+
+def _settings(stride, padding, dilation):
+    """The same of what each axis has."""
+    if len(stride) == 2:
+        return stride, padding, dilation
+    return (1, *stride), ((0, 0), *padding), (1, *dilation)
+
+
+def _pointwise(w_shape, padding, groups) -> bool:
+    """Whether each pixel of the output sees one of the input."""
+    return groups == 1 and tuple(w_shape[2:]) == (1, 1) and not any(map(any, padding))
+
+
+def forward(x, w, bias, stride, padding, dilation, groups, relu=False):
+    """See the twin in `autograd.kernels.plain`; signals and images. `relu` is applied if asked."""
+    axes = len(stride)
+    x, w = _as_images(x, w, axes=axes)
+    stride, padding, dilation = _settings(stride, padding, dilation)
+    size = [
+        (n + before + after - d * (k - 1) - 1) // s + 1
+        for n, k, s, (before, after), d in zip(
+            x.shape[2:], w.shape[2:], stride, padding, dilation, strict=True
+        )
+    ]
+    outputs, given = w.shape[:2]
+    out = np.empty((len(x), *size, outputs), x.dtype)
+    offsets = _offsets(w.shape[2:], padding, dilation)
+    if out.size == 0:
+        pass
+    elif _sees_all(x.shape, w.shape, padding, groups):
+        weight = forward_taps(w, 1).reshape(1, outputs, -1).transpose(0, 2, 1)
+        pixels = channels_last(x).reshape(1, len(x), -1)
+        gemm.run(pixels, weight, out.reshape(1, -1, outputs), bias, relu=relu)
+    elif _pointwise(w.shape, padding, groups):
+        pixels = channels_last(x[:, :, :: stride[0], :: stride[1]]).reshape(1, -1, given)
+        weight = w.reshape(1, outputs, given).transpose(0, 2, 1)
+        gemm.run(pixels, weight, out.reshape(1, -1, outputs), bias, relu=relu)
+    elif given == 1 and groups == outputs > 1:
+        depthwise.forward(channels_last(x), w, bias, out, offsets, stride, relu)
+    else:
+        taps, order, images = forward_taps(w, groups), list(range(len(offsets))), channels_last(x)
+        if WINOGRAD and winograd.suits(x.dtype, x.shape, w.shape, size, stride, dilation, groups):
+            winograd.forward(images, packed_taps(taps, order)[0], out, bias, offsets[0], relu)
+        else:
+            _correlate(images, taps, order, offsets, out, bias, stride, relu)
+    return _result(out, axes)
+
+
+def _sees_all(x_shape, w_shape, padding, groups) -> bool:
+    """Whether the output is one pixel, which sees all of the input."""
+    return groups == 1 and tuple(x_shape[2:]) == tuple(w_shape[2:]) and not any(map(any, padding))
+
+
+def _result(images, axes):
+    """(N, H, W, C) as (N, C, H, W), or (N, 1, L, C) as (N, C, L)."""
+    images = images.transpose(0, 3, 1, 2)
+    return images if axes == 2 else images[:, :, 0]
+
+
+def input_gradient(g, w, x_shape, stride, padding, dilation, groups):
+    """The gradient of `forward` with respect to its input, given that of its output."""
+    axes = len(stride)
+    g, w = _as_images(g, w, axes=axes)
+    stride, padding, dilation = _settings(stride, padding, dilation)
+    x_shape = x_shape if axes == 2 else (*x_shape[:2], 1, x_shape[2])
+    n, channels, height, width = x_shape
+    outputs, given, *kernel_size = w.shape
+    errors = channels_last(g)
+    dx = np.empty((n, height, width, channels), errors.dtype)
+    offsets = _offsets(kernel_size, padding, dilation)
+    taps = len(offsets)
+    suited = g.dtype, (n, outputs), (given, outputs, *kernel_size), (height, width)
+    if dx.size == 0:
+        pass
+    elif g.size == 0:
+        dx[...] = 0
+    elif _sees_all(x_shape, w.shape, padding, groups) and g.shape[2:] == (1, 1):
+        weight = forward_taps(w, 1).reshape(1, outputs, -1)
+        gemm.run(errors.reshape(1, n, outputs), weight, dx.reshape(1, n, -1))
+    elif _pointwise(w.shape, padding, groups):
+        part = dx[:, :: stride[0], :: stride[1]]
+        whole = part.shape == dx.shape
+        target = dx if whole else np.empty(part.shape, dx.dtype)
+        pixels, weight = errors.reshape(1, -1, outputs), w.reshape(1, outputs, given)
+        gemm.run(pixels, weight, target.reshape(1, -1, given))
+        if not whole:
+            dx[...] = 0
+            part[...] = target
+    elif given == 1 and groups == outputs > 1:
+        depthwise.input_gradient(errors, w, dx, offsets, stride)
+    elif WINOGRAD and winograd.suits(*suited, stride, dilation, groups):
+        # The filter turned around; its first tap reads what the last one of the forward wrote.
+        packed = packed_taps(backward_taps(w, groups), list(range(taps - 1, -1, -1)))
+        corner = padding[0][0] - kernel_size[0] + 1, padding[1][0] - kernel_size[1] + 1
+        winograd.forward(errors, packed[0], dx, None, corner)
+    elif groups == 1 and given < FEW_INPUTS:
+        spread.input_gradient(errors, w, dx, *_runs(offsets, given, groups), stride)
+    else:
+        _by_residues(errors, backward_taps(w, groups), dx, kernel_size, stride, padding, dilation)
+    return _result(dx, axes)
+
+
+def _by_residues(errors, taps, dx, kernel_size, stride, padding, dilation):
+    """The gradient of the input for each residue of a pixel's place, divided by the stride."""
+    for residue in itertools.product(range(stride[0]), range(stride[1])):
+        part = dx[:, residue[0] :: stride[0], residue[1] :: stride[1]]
+        if not part.size:
+            continue
+        # The taps that fall on such a pixel, and how far from it they read.
+        rows, columns = (
+            [(k, (at + before - k * d) // s) for k in reversed(range(count))
+             if (at + before - k * d) % s == 0]
+            for at, (before, _), d, s, count in zip(
+                residue, padding, dilation, stride, kernel_size, strict=True
+            )
+        )  # fmt: skip
+        order, offsets = [], []
+        for (i, y), (j, x) in itertools.product(rows, columns):
+            order.append(i * kernel_size[1] + j)
+            offsets.append((y, x))
+        if order:
+            _correlate(errors, taps, order, offsets, part, None, (1, 1))
+        else:
+            part[...] = 0
+
+
+def weight_gradient(g, x, w_shape, stride, padding, dilation, groups):
+    """The gradient of `forward` with respect to its weight, given that of its output."""
+    (g, x), shape = _as_images(g, x, axes=len(stride)), w_shape
+    if len(stride) == 1:
+        shape = (*w_shape[:2], 1, w_shape[2])
+    stride, padding, dilation = _settings(stride, padding, dilation)
+    outputs, given, *kernel_size = shape
+    offsets = _offsets(kernel_size, padding, dilation)
+    if g.size == 0 or x.size == 0:
+        return np.zeros(w_shape, x.dtype)
+    errors = channels_last(g)
+    if _sees_all(x.shape, shape, padding, groups):
+        taps = np.empty((1, outputs, given * len(offsets)), x.dtype)
+        images = channels_last(x).reshape(1, len(x), -1)
+        gemm.run(errors.reshape(1, -1, outputs).transpose(0, 2, 1), images, taps)
+    elif _pointwise(shape, padding, groups):
+        pixels = channels_last(x[:, :, :: stride[0], :: stride[1]]).reshape(1, -1, given)
+        taps = np.empty((1, outputs, given), x.dtype)
+        gemm.run(errors.reshape(1, -1, outputs).transpose(0, 2, 1), pixels, taps)
+    elif given == 1 and groups == outputs > 1:
+        taps = depthwise.weight_gradient(errors, channels_last(x), offsets, stride)
+    elif WINOGRAD and winograd.suits(
+        x.dtype, x.shape, shape, g.shape[2:], stride, dilation, groups
+    ):
+        taps = winograd.weight_gradient(errors, channels_last(x), offsets[0])
+    else:
+        runs, length = _runs(offsets, given, groups)
+        count = len(offsets) * given
+        taps = conv_weight.gradient(errors, channels_last(x), runs, length, count, stride, groups)
+    return as_filters(taps, shape).reshape(w_shape)

@@ -1,0 +1,137 @@
+"""Matrix products: C is cut into parts, one for each thread, and each is a `product`."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+from numba import prange, types
+
+from autograd.kernels.compiled.jit import array, get_num_threads, intp, kernel
+from autograd.kernels.compiled.memory import workspace
+from autograd.kernels.compiled.product import COLUMNS, SIZE, product, workspace_bytes
+from autograd.kernels.compiled.tile import block
+
+
+def _signature(T):
+    matrices = array(T, 2, "A"), array(T, 2, "A"), array(T, 2, "A", out=True)
+    return (
+        *matrices,
+        array(T, 1),
+        intp,
+        intp,
+        intp,
+        array(types.int64, 2),
+        array(types.int64, 1),
+        array(types.byte, 2, out=True),
+    )
+
+
+@kernel(_signature)
+def multiply(a, b, c, bias, accumulate, relu, parts, places, unit, space):
+    """Each of a stack of products, C cut into `parts` along its longer side.
+
+    Given are the first of each stack and the `places` of the others.
+    """
+    stack, (rows, columns) = places.shape[1], c.shape
+    size, wide = unit[SIZE], unit[COLUMNS]
+    strips = (columns + wide - 1) // wide
+    by_rows = 2 * rows >= columns
+    start = bias.ctypes.data if bias.size else 0
+    threads = len(space)
+    for thread in prange(threads):
+        for task in range(thread, stack * parts, threads):
+            s, part = task // parts, task % parts
+            top, bottom, left, right = 0, rows, 0, columns
+            if by_rows:
+                top, bottom = rows * part // parts, rows * (part + 1) // parts
+            else:
+                left, right = strips * part // parts * wide, strips * (part + 1) // parts * wide
+                right = min(right, columns)
+            if bottom > top and right > left:
+                product(
+                    unit,
+                    a.ctypes.data + places[0, s] + top * a.strides[0],
+                    a.strides[0] // size, a.strides[1] // size,
+                    b.ctypes.data + places[1, s] + left * b.strides[1],
+                    b.strides[0] // size, b.strides[1] // size,
+                    c.ctypes.data + places[2, s] + top * c.strides[0] + size * left,
+                    c.strides[0] // size, bottom - top, right - left, a.shape[1],
+                    accumulate, start + size * left if start else 0, relu,
+                    space[thread].ctypes.data,
+                )  # fmt: skip
+
+
+NOTHING = {"f": np.empty(0, np.float32), "d": np.empty(0, np.float64)}
+
+
+def firsts(stacks):
+    """The first matrix of each stack."""
+    return [x[(0,) * (x.ndim - 2)] for x in stacks]
+
+
+def places(lead, stacks):
+    """How many bytes after its first each matrix of the stacks lies, broadcast to shape `lead`."""
+    return _places(tuple(lead), tuple([(x.shape[:-2], x.strides[:-2]) for x in stacks]))
+
+
+@functools.lru_cache(256)
+def _places(lead, layouts):
+    table = np.zeros((len(layouts), *lead), np.int64)
+    for row, (shape, strides) in enumerate(layouts):
+        for axis in range(1, len(shape) + 1):
+            if shape[-axis] > 1:
+                steps = np.arange(shape[-axis]) * strides[-axis]
+                table[row] += steps.reshape(-1, *[1] * (axis - 1))
+    return table.reshape(len(layouts), -1)
+
+
+def run(a, b, out, bias=None, accumulate=False, relu=False):
+    """out = a @ b (+ bias, + out) for stacks of matrices; `out` has contiguous rows."""
+    char, (rows, columns) = out.dtype.char, out.shape[-2:]
+    if not out.size:
+        return out
+    unit, table, threads = block(char), places(out.shape[:-2], (a, b, out)), get_num_threads()
+    stack = table.shape[1]
+    parts = 1 if stack >= 2 * threads else threads
+    multiply(
+        *firsts((a, b, out)), NOTHING[char] if bias is None else bias, int(accumulate), int(relu),
+        parts, table, unit, workspace(threads, workspace_bytes(unit)),
+        work=stack * rows * columns * a.shape[-1] // 32,
+    )  # fmt: skip
+    return out
+
+
+def _readable(x):
+    """x, or a copy of it whose rows or columns are contiguous numbers."""
+    good = x.itemsize in x.strides[-2:] and x.flags.aligned
+    good = good and not any(step % x.itemsize for step in x.strides)
+    return x if good else np.ascontiguousarray(x)
+
+
+def _as_rows(x):
+    """The matrices of a stack below each other, where they lie so in memory; else None."""
+    for axis in range(x.ndim - 2):
+        if x.shape[axis] > 1 and x.strides[axis] != x.strides[axis + 1] * x.shape[axis + 1]:
+            return None
+    return x.reshape(-1, x.shape[-1])
+
+
+def matmul(a, b):
+    """The product of matrices, vectors, or stacks of matrices, as `np.matmul`."""
+    if a.ndim < 2 or b.ndim < 2 or a.shape[-1] != b.shape[-2]:
+        return np.matmul(a, b)  # with vectors: bound by memory; or wrong
+    a, b = _readable(a), _readable(b)
+    if a.ndim > 2 and b.ndim == 2 and a.size:
+        rows = _as_rows(a)
+        if rows is not None:  # one tall matrix times one
+            return matmul(rows, b).reshape(*a.shape[:-1], b.shape[1])
+    lead = np.broadcast_shapes(a.shape[:-2], b.shape[:-2]) if a.ndim > 2 or b.ndim > 2 else ()
+    return run(a, b, np.empty((*lead, a.shape[-2], b.shape[-1]), a.dtype))
+
+
+def linear(input, weight, bias):
+    """``input @ weight.T + bias``, for an `input` (n, k), a `weight` (m, k) and a `bias` (m,)."""
+    out = np.empty((len(input), len(weight)), input.dtype)
+    bias = None if bias is None else np.ascontiguousarray(bias)
+    return run(_readable(input), _readable(weight).T, out, bias)

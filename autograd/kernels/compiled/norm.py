@@ -1,0 +1,414 @@
+"""Normalisation in two forms of memory, each read once for the statistics and once to write.
+
+`columns`: (outer, rows, columns), a mean for each column, or for each group of columns: batch,
+instance and group norm of channels-last images. Rows are taken in blocks that stay in the cache.
+`planes`: (outer, groups, each, inner), a mean for each group: the same of channels-first images.
+`rows`: a mean for each row and a weight for each of its elements: layer norm.
+
+Sums within a block are of the numbers' own type, around the block's own mean; blocks are put
+together in float64 and always in the same order.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import prange, types
+
+from autograd.kernels.compiled.arrays import empty
+from autograd.kernels.compiled.jit import array, inner, kernel
+from autograd.kernels.compiled.norm_form import find_form, like_of, vector_of
+
+BLOCK_BYTES = 1 << 17  # of rows whose statistics are taken at a time
+PARTS = 32  # of the rows of a layer norm, each with weight gradients of its own
+double = types.float64
+
+
+# -- a mean for each column ------------------------------------------------------------------------
+
+
+@inner
+def block(rows, blocks, number):
+    """Where a block of the rows begins and ends."""
+    return rows * number // blocks, rows * (number + 1) // blocks
+
+
+@inner
+def moments_of_block(x, first, last, mean, square):
+    """The mean of each column in rows `first` to `last`, and the sum of squares around it."""
+    columns, count = len(mean), x.dtype.type(last - first)
+    fours, twos = last - (last - first) % 4, last - (last - first) % 2
+    mean[:] = 0
+    for r in range(first, fours, 4):
+        x0, x1, x2, x3 = x[r], x[r + 1], x[r + 2], x[r + 3]
+        for c in range(columns):
+            mean[c] += (x0[c] + x1[c]) + (x2[c] + x3[c])
+    for r in range(fours, last):
+        row = x[r]
+        for c in range(columns):
+            mean[c] += row[c]
+    for c in range(columns):
+        mean[c] /= count
+    square[:] = 0
+    for r in range(first, twos, 2):
+        x0, x1 = x[r], x[r + 1]
+        for c in range(columns):
+            here, below = x0[c] - mean[c], x1[c] - mean[c]
+            square[c] += here * here + below * below
+    for r in range(twos, last):
+        row = x[r]
+        for c in range(columns):
+            square[c] += (row[c] - mean[c]) * (row[c] - mean[c])
+
+
+@inner
+def join_moments(parts, rows, mean, square):
+    """The same of all rows, from those of the blocks."""
+    blocks, columns = len(parts), len(mean)
+    mean[:] = 0
+    square[:] = 0
+    for b in range(blocks):
+        first, last = block(rows, blocks, b)
+        for c in range(columns):
+            mean[c] += parts[b, 0, c] * ((last - first) / rows)
+    for b in range(blocks):
+        first, last = block(rows, blocks, b)
+        for c in range(columns):
+            off = parts[b, 0, c] - mean[c]
+            square[c] += parts[b, 1, c] + (last - first) * (off * off)
+
+
+@inner
+def group_moments(column_mean, column_square, rows, mean, var):
+    """The mean and variance of each group of columns."""
+    each = len(column_mean) // len(mean)
+    for group in range(len(mean)):
+        first, last = group * each, (group + 1) * each
+        middle, square = 0.0, 0.0
+        for c in range(first, last):
+            middle += column_mean[c] / each
+        for c in range(first, last):
+            square += column_square[c] / rows + (column_mean[c] - middle) ** 2
+        mean[group], var[group] = middle, square / each
+
+
+@inner
+def write_block(x, mean, scale, bias, first, last, out):
+    for r in range(first, last):
+        row, to = x[r], out[r]
+        for c in range(len(mean)):
+            to[c] = (row[c] - mean[c]) * scale[c] + bias[c]
+
+
+@kernel(lambda T: (array(T, 3), array(T, 1), array(T, 1), T, array(T, 3, out=True),
+                   array(T, 2, out=True), array(T, 2, out=True), array(T, 4, out=True),
+                   array(double, 2, out=True)))  # fmt: skip
+def forward_columns(x, weight, bias, eps, out, mean, var, parts, total):
+    """Normalise by column; `mean` and `var` have an element for each group of columns."""
+    outer, rows, columns = x.shape
+    blocks, each = parts.shape[1], columns // mean.shape[1]
+    for task in prange(outer * blocks):
+        o, b = task // blocks, task % blocks
+        first, last = block(rows, blocks, b)
+        moments_of_block(x[o], first, last, parts[o, b, 0], parts[o, b, 1])
+    for o in range(outer):
+        join_moments(parts[o], rows, total[0], total[1])
+        group_moments(total[0], total[1], rows, mean[o], var[o])
+        for c in range(columns):
+            parts[o, 0, 0, c] = mean[o, c // each]
+            parts[o, 0, 1, c] = weight[c] / np.sqrt(var[o, c // each] + eps)
+    for task in prange(outer * blocks):
+        o, b = task // blocks, task % blocks
+        first, last = block(rows, blocks, b)
+        write_block(x[o], parts[o, 0, 0], parts[o, 0, 1], bias, first, last, out[o])
+
+
+@inner
+def sums_of_block(g, x, mean, first, last, centre, total, product):
+    """The sums of g and of g * (x - mean) in each column of rows `first` to `last`."""
+    columns, twos = len(total), last - (last - first) % 2
+    each = columns // len(mean)
+    total[:] = 0
+    product[:] = 0
+    for c in range(columns):
+        centre[c] = mean[c // each]
+    for r in range(first, twos, 2):
+        g0, g1, x0, x1 = g[r], g[r + 1], x[r], x[r + 1]
+        for c in range(columns):
+            total[c] += g0[c] + g1[c]
+            product[c] += g0[c] * (x0[c] - centre[c]) + g1[c] * (x1[c] - centre[c])
+    for r in range(twos, last):
+        error, row = g[r], x[r]
+        for c in range(columns):
+            total[c] += error[c]
+            product[c] += error[c] * (row[c] - centre[c])
+
+
+@inner
+def join_sums(parts, rows, weight, var, eps, total, dvectors):
+    """Add to the gradients of the vectors; leave in the first block what `write_gradient` needs."""
+    columns = len(weight)
+    each = columns // len(var)
+    total[:] = 0
+    for b in range(len(parts)):
+        for c in range(columns):
+            total[0, c] += parts[b, 0, c]
+            total[1, c] += parts[b, 1, c]
+    for group in range(len(var)):
+        first, last = group * each, (group + 1) * each
+        inverse = 1 / np.sqrt(double(var[group] + eps))
+        whole, product = 0.0, 0.0
+        for c in range(first, last):
+            dvectors[0, c] += total[1, c] * inverse
+            dvectors[1, c] += total[0, c]
+            whole += total[0, c] * weight[c]
+            product += total[1, c] * weight[c]
+        for c in range(first, last):
+            parts[0, 0, c] = inverse * weight[c]
+            parts[0, 1, c] = product * (inverse * inverse * inverse) / (rows * each)
+            parts[0, 3, c] = whole * inverse / (rows * each)
+
+
+@inner
+def write_gradient(g, x, factors, first, last, dx):
+    scale, slope, centre, shared = factors[0], factors[1], factors[2], factors[3]
+    for r in range(first, last):
+        error, row, to = g[r], x[r], dx[r]
+        for c in range(len(scale)):
+            to[c] = scale[c] * error[c] - shared[c] - slope[c] * (row[c] - centre[c])
+
+
+@kernel(lambda T: (array(T, 3), array(T, 3), array(T, 1), array(T, 2), array(T, 2), T,
+                   array(T, 3, out=True), array(T, 2, out=True), array(T, 4, out=True),
+                   array(double, 2, out=True)))  # fmt: skip
+def backward_columns(g, x, weight, mean, var, eps, dx, dvectors, parts, total):
+    """The gradients; `dvectors` has those of the weight and the bias."""
+    outer, rows, _ = x.shape
+    blocks = parts.shape[1]
+    for task in prange(outer * blocks):
+        o, b = task // blocks, task % blocks
+        first, last = block(rows, blocks, b)
+        own = parts[o, b]
+        sums_of_block(g[o], x[o], mean[o], first, last, own[2], own[0], own[1])
+    for o in range(outer):
+        join_sums(parts[o], rows, weight, var[o], eps, total, dvectors)
+    for task in prange(outer * blocks):
+        o, b = task // blocks, task % blocks
+        first, last = block(rows, blocks, b)
+        write_gradient(g[o], x[o], parts[o, 0], first, last, dx[o])
+
+
+# -- a mean for each group of planes ---------------------------------------------------------------
+
+
+@inner
+def moments(x):
+    """The mean of a row and the sum of squares around it."""
+    number = x.dtype.type
+    total, square = number(0), number(0)
+    for i in range(len(x)):
+        total += x[i]
+    mean = number(total / len(x))
+    for i in range(len(x)):
+        square += (x[i] - mean) * (x[i] - mean)
+    return mean, square
+
+
+@inner
+def normalise_group(x, group, weight, bias, eps, out, mean, var):
+    outer, _, each, size = x.shape
+    done, middle, square = 0.0, 0.0, 0.0
+    for o in range(outer):
+        for e in range(each):
+            own, squares = moments(x[o, group, e])
+            off = own - middle
+            middle += off * size / (done + size)
+            square += squares + off * off * size * (done / (done + size))
+            done += size
+    mean[group], var[group] = middle, square / done
+    centre, deviation = mean[group], np.sqrt(var[group] + eps)
+    for o in range(outer):
+        for e in range(each):
+            plane = (group * each + e) % len(weight)
+            factor, shift = weight[plane] / deviation, bias[plane]
+            row, to = x[o, group, e], out[o, group, e]
+            for i in range(size):
+                to[i] = (row[i] - centre) * factor + shift
+
+
+@kernel(lambda T: (array(T, 4), array(T, 1), array(T, 1), T, array(T, 4, out=True),
+                   array(T, 1, out=True), array(T, 1, out=True)))  # fmt: skip
+def forward_planes(x, weight, bias, eps, out, mean, var):
+    """Normalise groups of planes; weight and bias have an element for each plane."""
+    for group in prange(x.shape[1]):
+        normalise_group(x, group, weight, bias, eps, out, mean, var)
+
+
+@inner
+def group_gradient(g, x, group, weight, mean, var, eps, dx, sums):
+    outer, _, each, size = x.shape
+    number = x.dtype.type
+    centre, scale = mean[group], number(1) / np.sqrt(var[group] + eps)
+    common, along = 0.0, 0.0
+    for e in range(each):
+        plane = group * each + e
+        whole, product = 0.0, 0.0
+        for o in range(outer):
+            total, products = number(0), number(0)
+            errors, values = g[o, group, e], x[o, group, e]
+            for i in range(size):
+                total += errors[i]
+                products += errors[i] * (values[i] - centre)
+            whole += total
+            product += products
+        sums[0, plane], sums[1, plane] = product * scale, whole
+        common += whole * weight[plane % len(weight)]
+        along += product * weight[plane % len(weight)]
+    count = outer * each * size
+    shared = number(common * scale / count)
+    slope = number(along * scale * scale * scale / count)
+    for o in range(outer):
+        for e in range(each):
+            factor = scale * weight[(group * each + e) % len(weight)]
+            error, row, to = g[o, group, e], x[o, group, e], dx[o, group, e]
+            for i in range(size):
+                to[i] = factor * error[i] - shared - slope * (row[i] - centre)
+
+
+@kernel(lambda T: (array(T, 4), array(T, 4), array(T, 1), array(T, 1), array(T, 1), T,
+                   array(T, 4, out=True), array(T, 2, out=True), array(double, 2, out=True)))  # fmt: skip
+def backward_planes(g, x, weight, mean, var, eps, dx, dvectors, sums):
+    """The gradients; `dvectors` has those of the weight and the bias, `sums` those of each plane."""
+    for group in prange(x.shape[1]):
+        group_gradient(g, x, group, weight, mean, var, eps, dx, sums)
+    for first in range(0, sums.shape[1], len(weight)):
+        for v in range(2):
+            for c in range(len(weight)):
+                dvectors[v, c] += sums[v, first + c]
+
+
+# -- a mean for each row ---------------------------------------------------------------------------
+
+
+@inner
+def normalise_rows(x, first, last, weight, bias, eps, out, mean, var):
+    number, columns = x.dtype.type, x.shape[1]
+    for r in range(first, last):
+        row, to = x[r], out[r]
+        total, square = number(0), number(0)
+        for c in range(columns):
+            total += row[c]
+        centre = number(total / columns)
+        for c in range(columns):
+            square += (row[c] - centre) * (row[c] - centre)
+        mean[r], var[r] = centre, square / columns
+        scale = number(1) / np.sqrt(var[r] + eps)
+        for c in range(columns):
+            to[c] = (row[c] - centre) * scale * weight[c] + bias[c]
+
+
+@kernel(lambda T: (array(T, 2), array(T, 1), array(T, 1), T, array(T, 2, out=True),
+                   array(T, 1, out=True), array(T, 1, out=True)))  # fmt: skip
+def forward_rows(x, weight, bias, eps, out, mean, var):
+    """Normalise each row; weight and bias have an element for each column."""
+    rows = len(x)
+    parts = max(1, min(PARTS, rows))
+    for part in prange(parts):
+        first, last = block(rows, parts, part)
+        normalise_rows(x, first, last, weight, bias, eps, out, mean, var)
+
+
+@inner
+def rows_gradients(g, x, first, last, weight, mean, var, eps, dx, dweight, dbias):
+    number, columns = x.dtype.type, x.shape[1]
+    for r in range(first, last):
+        error, row, to = g[r], x[r], dx[r]
+        centre, scale = mean[r], number(1) / np.sqrt(var[r] + eps)
+        common, along = number(0), number(0)
+        for c in range(columns):
+            weighted = error[c] * weight[c]
+            common += weighted
+            along += weighted * (row[c] - centre)
+        shared = number(common / columns) * scale
+        slope = number(along / columns) * scale * scale * scale
+        for c in range(columns):
+            off = row[c] - centre
+            to[c] = error[c] * weight[c] * scale - shared - slope * off
+            dweight[c] += error[c] * (off * scale)
+            dbias[c] += error[c]
+
+
+@kernel(lambda T: (array(T, 2), array(T, 2), array(T, 1), array(T, 1), array(T, 1), T,
+                   array(T, 2, out=True), array(T, 2, out=True), array(T, 3, out=True)))  # fmt: skip
+def backward_rows(g, x, weight, mean, var, eps, dx, dvectors, parts):
+    """The gradients; `dvectors` has those of the weight and the bias, `parts` shares of them."""
+    rows, columns = x.shape
+    count = len(parts)
+    for part in prange(count):
+        first, last = block(rows, count, part)
+        rows_gradients(g, x, first, last, weight, mean, var, eps, dx, parts[part, 0],
+                       parts[part, 1])  # fmt: skip
+    for part in range(count):
+        for v in range(2):
+            for c in range(columns):
+                dvectors[v, c] += parts[part, v, c]
+
+
+# -- the two functions -----------------------------------------------------------------------------
+
+
+def _form(x, weight, bias, axes):
+    given = bias if weight is None else weight
+    return find_form(x.shape, x.strides, tuple(axes), None if given is None else given.shape)
+
+
+def _space(x, count):
+    """Memory for `count` sums of each column in each block of rows, and for two of all rows."""
+    outer, rows, columns = x.shape
+    blocks = max(1, min(rows, rows * columns * x.itemsize // BLOCK_BYTES))
+    return empty((outer, blocks, count, columns), x.dtype), np.empty((2, columns))
+
+
+def forward(x, weight, bias, axes, eps):
+    """Return (x - mean) / sqrt(var + eps) * weight + bias, the mean and the (biased) variance."""
+    form = _form(x, weight, bias, axes)
+    seen = form.view(x)
+    vectors = vector_of(form, weight, 1, x), vector_of(form, bias, 0, x)
+    out, out_memory = form.empty(x, [x.shape[axis] for axis in form.order])
+    (mean, means), (var, variances) = (form.empty(x, form.means) for _ in range(2))
+    result = out_memory.reshape(form.shape)
+    if form.kind == "columns":
+        by_column = len(seen), -1
+        forward_columns(seen, *vectors, eps, result, means.reshape(by_column),
+                        variances.reshape(by_column), *_space(seen, 2))  # fmt: skip
+    else:
+        run = forward_rows if form.kind == "rows" else forward_planes
+        run(seen, *vectors, eps, result, means.reshape(-1), variances.reshape(-1))
+    return out, mean, var
+
+
+def backward(g, x, weight, bias, mean, var, axes, eps, needs):
+    """The gradients of x, weight and bias that are needed (None otherwise), given the output's."""
+    form = _form(x, weight, bias, axes)
+    errors, seen = form.view(g), form.view(x)
+    vector = vector_of(form, weight, 1, x)
+    dx, dx_memory = form.empty(x, [x.shape[axis] for axis in form.order])
+    result, dvectors = dx_memory.reshape(form.shape), np.zeros((2, form.vector), x.dtype)
+    means, variances = (
+        np.ascontiguousarray(each.transpose(form.order)).reshape(-1) for each in (mean, var)
+    )
+    if form.kind == "columns":
+        by_column = len(seen), -1
+        backward_columns(errors, seen, vector, means.reshape(by_column),
+                         variances.reshape(by_column), eps, result, dvectors,
+                         *_space(seen, 4))  # fmt: skip
+    elif form.kind == "rows":
+        parts = np.zeros((max(1, min(PARTS, len(seen))), 2, form.vector), x.dtype)
+        backward_rows(errors, seen, vector, means, variances, eps, result, dvectors, parts)
+    else:
+        sums = np.empty((2, seen.shape[1] * seen.shape[2]))
+        backward_planes(errors, seen, vector, means, variances, eps, result, dvectors, sums)
+    return (
+        dx if needs[0] else None,
+        like_of(form, dvectors[0], weight) if needs[1] else None,
+        like_of(form, dvectors[1], bias) if needs[2] else None,
+    )

@@ -1,0 +1,178 @@
+"""Random numbers by counting: the number at a place is a function of the key and the place alone.
+
+So threads share the work without sharing a state, and what is drawn depends neither on how many
+there are nor on the width of vectors. The function is Philox 4x32 with 10 rounds (Salmon et al.,
+"Parallel random numbers: as easy as 1, 2, 3", 2011): multiplications and exclusive ors that turn a
+counter into four words. How words become an array is said in the twin, `autograd.kernels.plain`.
+"""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+from numba import prange, types
+
+from autograd.kernels.compiled.jit import FAST, array, kernel
+from autograd.kernels.compiled.mathematics import choose
+
+LANES = 16  # counters of a group; a group gives the first words of all, then the second, ...
+GROUP = 4 * LANES
+GROUPS = 256  # of one task
+WORK = 8  # elementary operations for each number, roughly
+MULTIPLY_0, MULTIPLY_1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
+WEYL_0, WEYL_1 = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)
+LOW, HALF = np.uint64(0xFFFFFFFF), np.uint64(32)
+uint64 = types.uint64
+# As `jit.inner`, and always inlined: a call in the loop would keep it from becoming vectors.
+inlined = numba.njit(forceinline=True, nogil=True, error_model="numpy", fastmath=FAST)
+
+
+@inlined
+def turn(x0, x1, x2, x3, k0, k1):
+    """One round."""
+    a, b = MULTIPLY_0 * x0, MULTIPLY_1 * x2
+    return (b >> HALF) ^ x1 ^ k0, b & LOW, (a >> HALF) ^ x3 ^ k1, a & LOW
+
+
+@inlined
+def round_key(key, number):
+    """The two words of the key in the round of this number, from 0."""
+    n = np.uint64(number)
+    return ((key & LOW) + n * WEYL_0) & LOW, ((key >> HALF) + n * WEYL_1) & LOW
+
+
+@inlined
+def philox(key, counter):
+    """Four words of 32 bits, for a key and a counter of 64."""
+    x0, x1, x2, x3 = counter & LOW, counter >> HALF, np.uint64(0), np.uint64(0)
+    # Written out, for a loop within the loop over counters would keep that from becoming vectors.
+    x0, x1, x2, x3 = turn(x0, x1, x2, x3, *round_key(key, 0))
+    x0, x1, x2, x3 = turn(x0, x1, x2, x3, *round_key(key, 1))
+    x0, x1, x2, x3 = turn(x0, x1, x2, x3, *round_key(key, 2))
+    x0, x1, x2, x3 = turn(x0, x1, x2, x3, *round_key(key, 3))
+    x0, x1, x2, x3 = turn(x0, x1, x2, x3, *round_key(key, 4))
+    x0, x1, x2, x3 = turn(x0, x1, x2, x3, *round_key(key, 5))
+    x0, x1, x2, x3 = turn(x0, x1, x2, x3, *round_key(key, 6))
+    x0, x1, x2, x3 = turn(x0, x1, x2, x3, *round_key(key, 7))
+    x0, x1, x2, x3 = turn(x0, x1, x2, x3, *round_key(key, 8))
+    x0, x1, x2, x3 = turn(x0, x1, x2, x3, *round_key(key, 9))
+    return x0, x1, x2, x3
+
+
+@inlined
+def word(key, start, i):
+    """The word at place i of an array that begins with the counter `start`."""
+    group, i = i // GROUP, i % GROUP
+    words = philox(key, start + np.uint64(group * LANES + i % LANES))
+    first = choose(i < 2 * LANES, choose(i < LANES, words[0], words[1]), words[2])
+    return choose(i < 3 * LANES, first, words[3])
+
+
+@inlined
+def unit(w):
+    """A word as a float32 in [0, 1)."""
+    return np.float32(np.int32(w >> np.uint64(8))) * np.float32(2**-24)
+
+
+@inlined
+def unit_of_two(high, low):
+    """Two words as a float64 in [0, 1)."""
+    whole = np.float64(np.int64(high >> np.uint64(5))) * 2.0**26
+    return (whole + np.float64(np.int64(low >> np.uint64(6)))) * 2.0**-53
+
+
+@kernel(lambda T: (array(types.float32, 1, out=True), uint64, uint64))
+def fill_float32(out, key, start):
+    """Fill with numbers in [0, 1)."""
+    whole = out.size // GROUP
+    for task in prange((whole + GROUPS - 1) // GROUPS):
+        for group in range(task * GROUPS, min(whole, (task + 1) * GROUPS)):
+            at = out[group * GROUP : (group + 1) * GROUP]
+            for i in range(LANES):
+                a, b, c, d = philox(key, start + np.uint64(group * LANES + i))
+                at[i], at[LANES + i] = unit(a), unit(b)
+                at[2 * LANES + i], at[3 * LANES + i] = unit(c), unit(d)
+    for i in range(whole * GROUP, out.size):
+        out[i] = unit(word(key, start, i))
+
+
+@kernel(lambda T: (array(types.float64, 1, out=True), uint64, uint64))
+def fill_float64(out, key, start):
+    """Fill with numbers in [0, 1)."""
+    whole = out.size // (2 * LANES)
+    for task in prange((whole + GROUPS - 1) // GROUPS):
+        for group in range(task * GROUPS, min(whole, (task + 1) * GROUPS)):
+            at = out[group * 2 * LANES : (group + 1) * 2 * LANES]
+            for i in range(LANES):
+                a, b, c, d = philox(key, start + np.uint64(group * LANES + i))
+                at[i], at[LANES + i] = unit_of_two(a, b), unit_of_two(c, d)
+    for i in range(whole * 2 * LANES, out.size):
+        group, place = i // (2 * LANES), i % (2 * LANES)
+        a, b, c, d = philox(key, start + np.uint64(group * LANES + place % LANES))
+        out[i] = choose(place < LANES, unit_of_two(a, b), unit_of_two(c, d))
+
+
+@kernel(lambda T: (array(T, 1), array(T, 1, out=True), uint64, uint64, uint64, T))
+def drop_flat(x, out, key, start, limit, scale):
+    """out = x times `scale`, or times 0 where the word is below `limit`."""
+    whole, zero = out.size // GROUP, scale * 0
+    for task in prange((whole + GROUPS - 1) // GROUPS):
+        for group in range(task * GROUPS, min(whole, (task + 1) * GROUPS)):
+            at, of = out[group * GROUP : (group + 1) * GROUP], x[group * GROUP :]
+            for i in range(LANES):
+                a, b, c, d = philox(key, start + np.uint64(group * LANES + i))
+                at[i] = of[i] * choose(a < limit, zero, scale)
+                at[LANES + i] = of[LANES + i] * choose(b < limit, zero, scale)
+                at[2 * LANES + i] = of[2 * LANES + i] * choose(c < limit, zero, scale)
+                at[3 * LANES + i] = of[3 * LANES + i] * choose(d < limit, zero, scale)
+    for i in range(whole * GROUP, out.size):
+        out[i] = x[i] * choose(word(key, start, i) < limit, zero, scale)
+
+
+@kernel(lambda T: (array(T, 1), array(types.uint8, 1, out=True), uint64, uint64, uint64))
+def mask_flat(like, out, key, start, limit):
+    """1, or 0 where the word is below `limit`."""
+    whole, no, yes = out.size // GROUP, np.uint8(0), np.uint8(1)
+    for task in prange((whole + GROUPS - 1) // GROUPS):
+        for group in range(task * GROUPS, min(whole, (task + 1) * GROUPS)):
+            at = out[group * GROUP : (group + 1) * GROUP]
+            for i in range(LANES):
+                a, b, c, d = philox(key, start + np.uint64(group * LANES + i))
+                at[i], at[LANES + i] = choose(a < limit, no, yes), choose(b < limit, no, yes)
+                at[2 * LANES + i] = choose(c < limit, no, yes)
+                at[3 * LANES + i] = choose(d < limit, no, yes)
+    for i in range(whole * GROUP, out.size):
+        out[i] = choose(word(key, start, i) < limit, no, yes)
+
+
+FILL = {"f": fill_float32, "d": fill_float64}
+LIKE = {"f": np.empty(0, np.float32), "d": np.empty(0, np.float64)}
+
+
+def uniform(key: int, start: int, shape, dtype) -> np.ndarray:
+    """See the twin in `autograd.kernels.plain`."""
+    out = np.empty(shape, dtype)
+    FILL[out.dtype.char](out.reshape(-1), np.uint64(key), np.uint64(start), work=WORK * out.size)
+    return out
+
+
+def keep_mask(key: int, start: int, shape, p: float) -> np.ndarray:
+    """See the twin in `autograd.kernels.plain`."""
+    out = np.empty(shape, np.bool_)
+    mask_flat(
+        LIKE["f"], out.reshape(-1).view(np.uint8), np.uint64(key), np.uint64(start),
+        np.uint64(round(p * 2**32)), work=WORK * out.size,
+    )  # fmt: skip
+    return out
+
+
+def drop(x: np.ndarray, key: int, start: int, p: float) -> np.ndarray:
+    """See the twin in `autograd.kernels.plain`."""
+    x = np.ascontiguousarray(x).reshape(x.shape)
+    out = np.empty_like(x)
+    scale = x.dtype.type(1 / (1 - p) if p < 1 else 0)
+    drop_flat(
+        x.reshape(-1), out.reshape(-1), np.uint64(key), np.uint64(start),
+        np.uint64(round(p * 2**32)), scale, work=WORK * x.size,
+    )  # fmt: skip
+    return out

@@ -1,0 +1,75 @@
+"""The compiled matrix products against their NumPy twins."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twins import close, draw_array, dtypes, layouts, seeds
+
+from autograd.kernels.compiled import gemm as compiled
+from autograd.kernels.compiled.jit import get_num_threads, set_num_threads
+from autograd.kernels.plain import gemm as plain
+
+sizes = st.sampled_from([0, 1, 2, 7, 15, 33, 70])
+leads = st.sampled_from(
+    [((), ()), ((3,), ()), ((), (2,)), ((2, 3), (3,)), ((2, 1), (3,)), ((2, 3), (2, 3)), ((0,), ())]
+)
+
+
+@given(seed=seeds, dtype=dtypes, lead=leads, rows=sizes, columns=sizes, depth=sizes,
+       layout=st.tuples(layouts, layouts))  # fmt: skip
+@settings(max_examples=60)
+def test_matmul_as_the_twin(seed, dtype, lead, rows, columns, depth, layout):
+    a = draw_array(seed, (*lead[0], rows, depth), dtype, layout[0])
+    b = draw_array(seed + 1, (*lead[1], depth, columns), dtype, layout[1])
+    found = compiled.matmul(a, b)
+    close(found, plain.matmul(a, b), dtype)
+    assert found.flags.c_contiguous
+
+
+@given(seed=seeds, dtype=dtypes, layout=layouts, depth=sizes)
+@settings(max_examples=20)
+def test_vectors_and_swapped_axes(seed, dtype, layout, depth):
+    a = draw_array(seed, (2, 5, depth), dtype, layout)
+    v = draw_array(seed, depth, dtype, layout)
+    b = np.broadcast_to(draw_array(seed, (1, 4, depth), dtype, layout), (2, 4, depth))
+    close(compiled.matmul(a, v), plain.matmul(a, v), dtype)
+    close(compiled.matmul(v, a.swapaxes(1, 2)), plain.matmul(v, a.swapaxes(1, 2)), dtype)
+    close(np.asarray(compiled.matmul(v, v)), plain.matmul(v, v), dtype)
+    close(compiled.matmul(a, b.swapaxes(1, 2)), plain.matmul(a, b.swapaxes(1, 2)), dtype)
+    with pytest.raises(ValueError, match="matmul"):
+        compiled.matmul(a, np.ones((depth + 1, 2), dtype))
+
+
+@given(seed=seeds, dtype=dtypes, rows=sizes, columns=sizes, depth=sizes, layout=layouts,
+       biased=st.booleans())  # fmt: skip
+@settings(max_examples=40)
+def test_linear_as_the_twin(seed, dtype, rows, columns, depth, layout, biased):
+    x, weight = (draw_array(seed, (n, depth), dtype, layout) for n in (rows, columns))
+    bias = draw_array(seed, columns, dtype, layout) if biased else None
+    close(compiled.linear(x, weight, bias), plain.linear(x, weight, bias), dtype)
+
+
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_not_finite(bad):
+    a, b = draw_array(0, (20, 30), np.float32), draw_array(1, (30, 20), np.float32)
+    a[3, 4], b[5, 6] = bad, bad
+    close(compiled.matmul(a, b), np.matmul(a, b), np.float32)
+
+
+@pytest.mark.parametrize("shape", [(3, 200, 130, 90), (1, 130, 600, 90), (9, 40, 40, 300)])
+def test_threads_do_not_change_a_bit(shape):
+    stack, rows, columns, depth = shape
+    a = draw_array(0, (stack, rows, depth), np.float32)
+    b = draw_array(1, (stack, depth, columns), np.float32)
+    before, results = get_num_threads(), []
+    try:
+        for threads in (1, before):
+            set_num_threads(threads)
+            results.append(compiled.matmul(a, b))
+    finally:
+        set_num_threads(before)
+    np.testing.assert_array_equal(*results)

@@ -1,0 +1,155 @@
+"""The compiled kernels of recurrent layers against their NumPy twins."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twins import dtypes, seeds
+
+from autograd.kernels.compiled import recurrent as compiled
+from autograd.kernels.compiled.jit import get_num_threads, set_num_threads
+from autograd.kernels.plain import recurrent as plain
+
+KINDS = {"lstm": 4, "projected": 4, "gru": 3, "tanh": 1, "relu": 1}  # and how many gates
+TOLERANCE = {np.float32: 2e-4, np.float64: 1e-11}
+
+lengths = st.one_of(
+    st.lists(st.integers(1, 5), min_size=1, max_size=4).map(
+        lambda sizes: tuple(sorted(sizes, reverse=True))
+    ),
+    st.tuples(st.integers(1, 4), st.sampled_from([1, 2, 15, 33])).map(
+        lambda shape: (shape[1],) * shape[0]
+    ),
+)
+widths = st.sampled_from([1, 3, 16, 40])
+
+
+def layer(module, kind, arrays, sizes, reverse):
+    """The forward pass."""
+    x, h, c, w_ih, w_hh, b_ih, b_hh, w_hr = arrays
+    if kind in ("lstm", "projected"):
+        return module.lstm(x, h, c, w_ih, w_hh, b_ih, w_hr, sizes, reverse)
+    if kind == "gru":
+        return module.gru(x, h, w_ih, w_hh, b_ih, b_hh, sizes, reverse)
+    return module.rnn(x, h, w_ih, w_hh, b_ih, kind, sizes, reverse)
+
+
+def gradients(module, kind, g, arrays, outs, sizes, reverse, **options):
+    """The gradients of all inputs, from what a forward pass left."""
+    x, h, c, w_ih, w_hh, _, _, w_hr = arrays
+    order = sizes, reverse
+    if kind in ("lstm", "projected"):
+        output, _, _, *kept = outs
+        return module.lstm_gradient(*g, x, h, c, w_ih, w_hh, w_hr, output, *kept, *order, **options)
+    if kind == "gru":
+        output, _, *kept = outs
+        return module.gru_gradient(*g[:2], x, h, w_ih, w_hh, output, *kept, *order, **options)
+    return module.rnn_gradient(*g[:2], x, h, w_ih, w_hh, outs[0], kind, *order, **options)
+
+
+def draw(seed, kind, sizes, width, hidden, dtype, biased=True):
+    """The inputs of a layer, and gradients of its outputs whose rows are not contiguous."""
+    rng = np.random.default_rng(seed)
+    rows, batch, gates = sum(sizes), sizes[0], KINDS[kind]
+    shown = max(1, hidden // 2) if kind == "projected" else hidden
+
+    def normal(*shape):
+        return (rng.normal(size=shape) / np.sqrt(shape[-1])).astype(dtype)
+
+    arrays = [
+        normal(width, rows).T, normal(batch, shown), normal(batch, hidden),
+        normal(gates * hidden, width), normal(gates * hidden, shown),
+        normal(gates * hidden) if biased else None, normal(gates * hidden) if biased else None,
+        normal(shown, hidden) if kind == "projected" else None,
+    ]  # fmt: skip
+    g = normal(rows, 2 * shown)[:, shown:], normal(batch, shown), normal(batch, hidden)
+    return arrays, g
+
+
+def compare(found, expected, dtype):
+    for actual, wanted in zip(found, expected, strict=True):
+        if wanted is None:
+            assert actual is None
+            continue
+        assert actual.dtype == dtype and actual.shape == wanted.shape
+        scale = max(1, np.abs(wanted).max(initial=0))
+        np.testing.assert_allclose(actual, wanted, rtol=0, atol=TOLERANCE[dtype] * scale)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(seed=seeds, sizes=lengths, width=widths, hidden=widths, dtype=dtypes,
+       biased=st.booleans(), reverse=st.booleans())  # fmt: skip
+@settings(max_examples=15)
+def test_as_the_twin(kind, seed, sizes, width, hidden, dtype, biased, reverse):
+    arrays, g = draw(seed, kind, sizes, width, hidden, dtype, biased)
+    outs = layer(plain, kind, arrays, sizes, reverse)
+    compare(layer(compiled, kind, arrays, sizes, reverse), outs, dtype)
+    expected = gradients(plain, kind, g, arrays, outs, sizes, reverse)
+    compare(gradients(compiled, kind, g, arrays, outs, sizes, reverse), expected, dtype)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("sizes", [(9,) * 3, (30, 8, 1), (1, 1)], ids=["equal", "packed", "one"])
+def test_threads_do_not_change_a_bit(kind, sizes):
+    arrays, g = draw(0, kind, sizes, 65, 72, np.float32)
+
+    def run():
+        outs = layer(compiled, kind, arrays, sizes, True)
+        return *outs, *gradients(compiled, kind, g, arrays, outs, sizes, True)
+
+    before = get_num_threads()
+    try:
+        results = []
+        for threads in (1, before):
+            set_num_threads(threads)
+            results.append(run())
+    finally:
+        set_num_threads(before)
+    for one, more in zip(*results, strict=True):
+        np.testing.assert_array_equal(one, more)
+
+
+@pytest.mark.parametrize("module", [plain, compiled], ids=["plain", "compiled"])
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_nan_and_infinity_stay_in_their_sequence(module, kind, value):
+    arrays, _ = draw(1, kind, (3,) * 3, 5, 20, np.float32)
+    sane = layer(module, kind, arrays, (3,) * 3, False)[0]
+    arrays[0][4, 2] = value  # of sequence 1, at step 1
+    with np.errstate(invalid="ignore", over="ignore"):
+        output = layer(module, kind, arrays, (3,) * 3, False)[0]
+        expected = layer(plain, kind, arrays, (3,) * 3, False)[0]
+    hit = [4, 7]
+    others = [row for row in range(9) if row not in hit]
+    np.testing.assert_array_equal(output[others], sane[others])
+    if np.isnan(value):
+        assert np.isnan(output[hit]).all()
+    else:
+        np.testing.assert_allclose(output, expected, rtol=2e-4, atol=2e-4)
+
+
+@pytest.mark.parametrize("module", [plain, compiled], ids=["plain", "compiled"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_only_what_is_needed(module, kind):
+    sizes = (3, 2)
+    arrays, g = draw(2, kind, sizes, 3, 4, np.float64)
+    outs = layer(module, kind, arrays, sizes, False)
+    run = functools.partial(gradients, module, kind, g, arrays, outs, sizes, False)
+    everything = run()
+    for chosen in range(len(everything)):
+        found = run(needs=tuple(k == chosen for k in range(len(everything))))
+        if everything[chosen] is not None:
+            np.testing.assert_array_equal(found[chosen], everything[chosen])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_sequences(kind):
+    arrays, g = draw(3, kind, (0, 0), 3, 4, np.float32)
+    outs = layer(plain, kind, arrays, (0, 0), False)
+    compare(layer(compiled, kind, arrays, (0, 0), False), outs, np.float32)
+    expected = gradients(plain, kind, g, arrays, outs, (0, 0), False)
+    compare(gradients(compiled, kind, g, arrays, outs, (0, 0), False), expected, np.float32)
