@@ -26,6 +26,8 @@ from autograd.errors import GraphError as GraphError
 from autograd.errors import ShapeError as ShapeError
 from autograd.function import Function as Function
 from autograd.hooks import RemovableHandle as RemovableHandle
+from autograd.kernels.threads import get_num_threads as get_num_threads
+from autograd.kernels.threads import set_num_threads as set_num_threads
 from autograd.layout import *  # noqa: F403
 from autograd.memory_format import *  # noqa: F403
 from autograd.mode import detect_anomaly as detect_anomaly

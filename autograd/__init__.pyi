@@ -57,6 +57,8 @@ from autograd.gradient_check import gradgradcheck as gradgradcheck
 from autograd.graph import draw as draw
 from autograd.graph import make_dot as make_dot
 from autograd.hooks import RemovableHandle as RemovableHandle
+from autograd.kernels.threads import get_num_threads as get_num_threads
+from autograd.kernels.threads import set_num_threads as set_num_threads
 from autograd.layout import asarray as asarray
 from autograd.layout import empty_permuted as empty_permuted
 from autograd.layout import empty_strided as empty_strided

@@ -1,4 +1,4 @@
-"""``python -m autograd``: facts for bug reports, the reference, and the generated type stubs."""
+"""``python -m autograd``: facts for bug reports, kernels compiled ahead, the reference, the stubs."""
 
 from __future__ import annotations
 
@@ -27,11 +27,33 @@ def info() -> int:
         "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "not set"),
         "dot program": shutil.which("dot") or "not found: pictures are written as DOT text",
         "operations": len(autograd.OPS),
+        **_kernels(),
     }
     width = max(map(len, rows))
     for name, value in rows.items():
         print(f"{name:<{width}}  {value}")
     return 0
+
+
+def _kernels() -> dict[str, object]:
+    """What compiled kernels are made for, and where they are kept."""
+    from autograd.kernels import choose, threads
+
+    try:
+        from autograd.kernels.compiled.jit import CACHE
+        from autograd.kernels.compiled.target import TARGET
+    except ImportError:
+        return {"kernels": "NumPy's alone: numba is not installed"}
+    files = list(CACHE.rglob("*.nbc")) if CACHE else []
+    size = sum(file.stat().st_size for file in files)
+    rows, vectors = TARGET.tile
+    return {
+        "kernels": next(k for k, v in choose.LEAST.items() if v == choose._from),
+        "vectors": f"{TARGET.bits} bits, {TARGET.registers} registers",
+        "tile": f"{rows} rows of {vectors} vectors",
+        "threads": f"{threads.get_num_threads()} of {threads.MOST}, OpenMP",
+        "compiled": f"{len(files)} kernels, {size / 2**20:.1f} MiB in {CACHE or 'memory only'}",
+    }
 
 
 def _version(distribution: str) -> str:
@@ -52,7 +74,13 @@ def main(argv: list[str] | None = None) -> int:
     reference.add_argument("name", nargs="?", help="one op, or one family (default: all)")
     reference.add_argument("--out", metavar="DIR", help="write a page for each family instead")
     commands.add_parser("coverage", help="compare names and signatures with an installed PyTorch")
+    warmup = commands.add_parser("warmup", help="compile all kernels ahead of their first use")
+    warmup.add_argument("--all", action="store_true", help="for float64 too")
     arguments = parser.parse_args(argv)
+    if arguments.command == "warmup":
+        from autograd import warmup as compiler
+
+        return compiler.main(arguments.all)
     if arguments.command == "stubs":
         from autograd import stubs as writer
 

@@ -56,13 +56,16 @@ def wrote_together(arrays: Iterable[np.ndarray], name: str) -> None:
     last_write, where = next_seq(), caller()
     for array in arrays:
         memory = owner(array)
-        key = id(memory)
-        last = WRITES.get(key)
+        last = WRITES.get(id(memory))
         if last is None:
-            reference = weakref.ref(memory, lambda _, key=key: WRITES.pop(key, None))
-            WRITES[key] = Write(reference, 1, last_write, name, where)
+            WRITES[id(memory)] = Write(_watched(memory), 1, last_write, name, where)
         else:
-            WRITES[key] = Write(last.owner, last.number + 1, last_write, name, where)
+            WRITES[id(memory)] = Write(last.owner, last.number + 1, last_write, name, where)
+
+
+def _watched(memory: np.ndarray) -> weakref.ref:
+    key = id(memory)
+    return weakref.ref(memory, lambda _: WRITES.pop(key, None))
 
 
 def check(node: Node) -> None:

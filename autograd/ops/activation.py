@@ -130,7 +130,15 @@ logsigmoid.vjp(input=lambda g, input: g * sigmoid(-input))
 # -- smooth units ----------------------------------------------------------------------------------
 
 
-@op(kind="unary", domain=(-3, 3), space="nn")
+def _gelu(input, approximate="none"):
+    """`gelu` composed of other functions."""
+    if approximate == "none":
+        return input * (0.5 * (1 + erf(input * math.sqrt(0.5))))
+    curve = math.sqrt(2 / math.pi) * (input + 0.044715 * input * input * input)
+    return 0.5 * input * (1 + np.tanh(curve))
+
+
+@op(kind="unary", domain=(-3, 3), space="nn", reference=_gelu)
 def gelu(input: Array, approximate: str = "none"):
     """Return ``input * Phi(input)``, with Phi the normal distribution function (Hendrycks 2016).
 
@@ -146,31 +154,14 @@ def gelu(input: Array, approximate: str = "none"):
     >>> F.gelu(ag.tensor([-1e4, 0.0, 1e4]))
     tensor([   -0.,     0., 10000.])
     """
-    if approximate == "none":
-        return input * _normal_cdf(input)
-    if approximate == "tanh":
-        return 0.5 * input * (1 + np.tanh(_gelu_argument(input)))
-    raise ValueError(f"approximate expected 'none' or 'tanh', got {approximate!r}")
+    if approximate not in ("none", "tanh"):
+        raise ValueError(f"approximate expected 'none' or 'tanh', got {approximate!r}")
+    return kernels.activation.gelu(input, approximate)
 
 
-def _normal_cdf(x):
-    return 0.5 * (1 + erf(x * math.sqrt(0.5)))
-
-
-def _gelu_argument(x):
-    return math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x)
-
-
-def _gelu_rule(g, input, approximate):
-    if approximate == "none":
-        density = math.sqrt(0.5 / math.pi) * np.exp(-0.5 * input * input)
-        return g * (_normal_cdf(input) + input * density)
-    t = np.tanh(_gelu_argument(input))
-    slope = math.sqrt(2 / math.pi) * (1 + 3 * 0.044715 * input * input)
-    return g * 0.5 * (1 + t + input * (1 - t * t) * slope)
-
-
-gelu.vjp(input=_gelu_rule)
+gelu.vjp(
+    input=lambda g, input, approximate: kernels.activation.gelu_gradient(g, input, approximate)
+)
 
 
 @takes_inplace

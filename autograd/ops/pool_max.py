@@ -12,6 +12,7 @@ from autograd import kernels
 from autograd.errors import ShapeError
 from autograd.op import Array, composite, op
 from autograd.ops.conv import per_axis
+from autograd.ops.loss import array
 from autograd.ops.windows import adaptive_size, check_plane, find_windows, spans
 from autograd.tensor import Tensor, wrap
 
@@ -52,6 +53,27 @@ def place_plane(input: Array, indices: Array, plane: tuple):
     return kernels.pool.place(input, indices, plane)
 
 
+_TAPS = np.array([[[[0, 3]]], [[[2, 1]]]], np.uint8)
+_WINDOWS = ((2, 2), (1, 2), (0, 0), (1, 1), (1, 2))
+
+
+@op(
+    samples=lambda rng: [
+        ((rng.normal(size=(2, 1, 1, 2)), _TAPS), {"plane": (2, 4), "windows": _WINDOWS})
+    ],
+    space="internal",
+    shown_as="max_pool",
+)
+def spread_taps(input: Array, taps: Array, plane: tuple, windows: tuple):
+    """Add each element to the one of a zero `plane` that is number `taps` of its window."""
+    return kernels.pool.spread_taps(input, taps, plane, *windows)
+
+
+spread_taps.vjp(
+    input=lambda g, taps, plane, windows: gather_plane(
+        g, kernels.pool.tap_index(array(taps), plane, *windows), len(plane)
+    )
+)
 scatter_plane.vjp(input=lambda g, indices, plane: gather_plane(g, indices, len(plane)))
 place_plane.vjp(input=lambda g, indices, plane: gather_plane(g, indices, len(plane)))
 gather_plane.vjp(
@@ -107,16 +129,19 @@ def adaptive_samples_3d(rng):
 
 
 def _indexed(axes: int, samples, adaptive_samples) -> tuple:
-    """The two ops on so many axes that return, as residual, the indices of what they chose."""
+    """The two ops on so many axes that return, as residual, what they chose."""
 
     def windowed(
         input: Array, kernel_size: int | tuple, stride=None, padding=0, dilation=1, ceil_mode=False
     ):
-        """Return the largest element of each window and, as residual, its index."""
+        """Return the largest element of each window and, as residuals, its tap and the windows.
+
+        The tap is the element's number in its window: a byte, where an index takes eight.
+        """
         check_plane(input, axes)
         plane = input.shape[-axes:]
         windows = find_windows(plane, kernel_size, stride, padding, dilation, ceil_mode)
-        return kernels.pool.max_forward(input, *windows)
+        return *kernels.pool.max_taps(input, *windows), windows
 
     def adaptive(input: Array, output_size: int | tuple):
         """Return the largest element of each of so many windows and, as residual, its index."""
@@ -125,16 +150,21 @@ def _indexed(axes: int, samples, adaptive_samples) -> tuple:
         return kernels.pool.max_spans(input, *map(spans, adaptive_size(output_size, plane), plane))
 
     made = []
-    for name, function, tries in (
-        (f"max_pool{axes}d", windowed, samples),
-        (f"adaptive_max_pool{axes}d", adaptive, adaptive_samples),
+    for name, function, tries, residuals in (
+        (f"max_pool{axes}d", windowed, samples, ("taps", "windows")),
+        (f"adaptive_max_pool{axes}d", adaptive, adaptive_samples, ("indices",)),
     ):
         function.__name__ = f"{name}_indexed"
-        entered = op(samples=tries, residuals=("indices",), space="internal", shown_as=name)
+        entered = op(samples=tries, residuals=residuals, space="internal", shown_as=name)
         made.append(entered(function))
-        made[-1].vjp(
-            input=lambda g, indices, input_shape: scatter_plane(g, indices, input_shape[-axes:])
+    made[0].vjp(
+        input=lambda g, taps, windows, input_shape: spread_taps(
+            g, taps, input_shape[-axes:], windows
         )
+    )
+    made[1].vjp(
+        input=lambda g, indices, input_shape: scatter_plane(g, indices, input_shape[-axes:])
+    )
     return tuple(made)
 
 
@@ -144,10 +174,13 @@ _max_3d, _adaptive_3d = _indexed(3, _samples_3d, adaptive_samples_3d)
 
 
 def _with_indices(function, input, return_indices: bool, *args):
-    """Call an op whose residual are indices, and return these too if they are wanted."""
-    out, (indices,) = function.full(input, *args)
+    """Call an op whose residuals say what it chose, and return its indices too if wanted."""
+    out, (indices, *windows) = function.full(input, *args)
     if not return_indices:
         return out
+    if windows:  # what it has are taps
+        plane = input.shape[-len(windows[0][0]) :]
+        indices = kernels.pool.tap_index(indices, plane, *windows[0])
     return out, wrap(indices) if isinstance(input, Tensor) else indices
 
 

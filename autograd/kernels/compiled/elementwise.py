@@ -13,13 +13,16 @@ from autograd.kernels.compiled.arrays import empty
 from autograd.kernels.compiled.jit import Kernel, array, kernel
 
 
-def flat(*arrays: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
-    """Arrays of one shape, each as its memory in the order of the first's axes; that order too."""
-    first = arrays[0]
-    order = np.arange(first.ndim)
+def flat(*arrays: np.ndarray) -> tuple[list[np.ndarray], list[int] | None]:
+    """Arrays of one shape, each as its memory in the order of the first's axes; that order too.
+
+    The order is None where it is the usual one.
+    """
+    first, order = arrays[0], None
     if not first.flags.c_contiguous:
-        order = np.argsort([-abs(step) for step in first.strides], kind="stable")
-    return [np.ascontiguousarray(a.transpose(order)).reshape(-1) for a in arrays], order
+        order = sorted(range(first.ndim), key=lambda axis: -abs(first.strides[axis]))
+        arrays = tuple(a.transpose(order) for a in arrays)
+    return [np.ascontiguousarray(a.reshape(-1)) for a in arrays], order
 
 
 def apply(function: Kernel, *arrays: np.ndarray, options: tuple = (), work: int = 1) -> np.ndarray:
@@ -29,9 +32,10 @@ def apply(function: Kernel, *arrays: np.ndarray, options: tuple = (), work: int 
     """
     first = arrays[0]
     memory, order = flat(*arrays)
-    out = empty(tuple(first.shape[axis] for axis in order), first.dtype)
+    shape = first.shape if order is None else tuple(first.shape[axis] for axis in order)
+    out = empty(shape, first.dtype)
     function(*memory, out.reshape(-1), *options, work=work * first.size)
-    return out.transpose(np.argsort(order))
+    return out if order is None else out.transpose(np.argsort(order))
 
 
 def one(T):
@@ -127,7 +131,7 @@ def div(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 def accumulate(total: np.ndarray, x: np.ndarray) -> None:
     """total += x, for arrays of one shape; the memory of `total` must be dense."""
-    (memory, terms), order = flat(total, x)
+    (memory, terms), _ = flat(total, x)
     if not np.shares_memory(memory, total):
         total += x
         return

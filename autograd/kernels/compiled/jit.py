@@ -22,7 +22,9 @@ import numpy as np
 from numba import types
 from numba.core import event
 
+from autograd.kernels import threads
 from autograd.kernels.compiled.target import TARGET
+from autograd.kernels.threads import get_num_threads, set_num_threads
 
 # Sums may be reordered and multiplications fused with additions; the sign of a zero may be lost.
 # NaN and infinities are what they are everywhere: `nnan` and `ninf` are not in this set.
@@ -34,43 +36,12 @@ intp = types.intp
 if TARGET.bits == 512:  # else LLVM prefers vectors of 256 bits; to be set before the first compile
     numba.config.CPU_FEATURES = TARGET.features + ",-prefer-256-bit"
 numba.config.THREADING_LAYER = "omp"  # entered in 3 us; the others take ten times as long
+set_num_threads(get_num_threads())  # tells numba too, now that it is loaded
 
 
 def array(of: types.Type, ndim: int, layout: str = "C", out: bool = False) -> types.Array:
     """The type of an array argument: only read unless `out`; layout "A" admits any strides."""
     return types.Array(of, ndim, layout, readonly=not out)
-
-
-# -- threads ---------------------------------------------------------------------------------------
-
-_threads = numba.config.NUMBA_NUM_THREADS
-
-
-def set_num_threads(count: int) -> None:
-    """Set how many threads kernels may use; results do not depend on it."""
-    global _threads
-    if not 1 <= count <= numba.config.NUMBA_NUM_THREADS:
-        raise ValueError(
-            f"expected between 1 and {numba.config.NUMBA_NUM_THREADS} threads (the number of "
-            f"cores, or NUMBA_NUM_THREADS), got {count}"
-        )
-    numba.set_num_threads(count)
-    _threads = count
-
-
-def get_num_threads() -> int:
-    """How many threads kernels may use."""
-    return _threads
-
-
-def _in_child() -> None:
-    # OpenMP's threads do not survive a fork, and using it again would end the process.
-    global _threads
-    _threads = 1
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_in_child)
 
 
 # -- the cache on disk -----------------------------------------------------------------------------
@@ -164,7 +135,8 @@ class Kernel:
 
     def __call__(self, *args, work: int | None = None) -> None:
         first = args[0]
-        parallel = (first.size if work is None else work) >= PARALLEL_FROM and _threads > 1
+        # Not by the number of threads: code compiled for several may add up in another order.
+        parallel = (first.size if work is None else work) >= PARALLEL_FROM and not threads.forked
         key = first.dtype.char, parallel
         variant = self.variants.get(key)
         if variant is None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numba import prange, types
 
+from autograd.kernels.compiled.apart import apart
 from autograd.kernels.compiled.arrays import empty
 from autograd.kernels.compiled.jit import array, inner, kernel
 from autograd.kernels.compiled.mathematics import exp, larger
@@ -21,6 +22,7 @@ int64, double = types.int64, types.float64
 @inner
 def rows_losses(x, first, last, labels, weight, ignored, smoothing, losses, saved):
     """The loss of each sample, its largest score, and log(sum(exp(score - largest)))."""
+    apart()
     number, classes = x.dtype.type, x.shape[1]
     for r in range(first, last):
         row, label = x[r], labels[r] if labels[r] != ignored else 0
@@ -49,7 +51,7 @@ def rows_losses(x, first, last, labels, weight, ignored, smoothing, losses, save
 @kernel(lambda T: (array(T, 2), array(int64, 1), array(T, 1), int64, T, array(T, 1, out=True),
                    array(T, 2, out=True), array(double, 1, out=True)))  # fmt: skip
 def forward(x, labels, weight, ignored, smoothing, losses, saved, totals):
-    """The losses; `saved` has the two numbers of each sample, `totals` the sums of loss and weight."""
+    """The losses; `saved` has two numbers of each sample, `totals` the sums of loss and weight."""
     samples = len(x)
     for part in prange((samples + TALL - 1) // TALL):
         last = min(samples, (part + 1) * TALL)
@@ -64,6 +66,7 @@ def forward(x, labels, weight, ignored, smoothing, losses, saved, totals):
 
 @inner
 def rows_gradients(x, first, last, labels, peak, log_total, scale, weight, ignored, smoothing, out):
+    apart()
     number, classes = x.dtype.type, x.shape[1]
     for r in range(first, last):
         row, to, label = x[r], out[r], labels[r]
@@ -115,14 +118,14 @@ def _vector(weight, dtype):
 
 
 def cross_entropy(scores, target, weight, ignore_index, reduction, smoothing):
-    """The loss, and what its gradient needs: the largest score and log(sum(exp(score - largest)))."""
+    """The loss, and what its gradient needs: the largest score and log(sum(exp(score - it)))."""
     rows, _ = _as_rows(scores)
     losses, saved = np.empty(len(rows), scores.dtype), np.empty((2, len(rows)), scores.dtype)
     totals = np.empty(2)
     forward(rows, _labels(target), _vector(weight, scores.dtype), ignore_index, smoothing, losses,
             saved, totals, work=WORK * scores.size)  # fmt: skip
     axis = min(scores.ndim - 1, 1)
-    kept = scores.shape[:axis] + (1,) + scores.shape[axis + 1 :]
+    kept = (*scores.shape[:axis], 1, *scores.shape[axis + 1 :])
     peak, log_total = saved[0].reshape(kept), saved[1].reshape(kept)
     if reduction == "none":
         return losses.reshape(target.shape), peak, log_total

@@ -3,7 +3,7 @@
 `columns`: (outer, rows, columns), a mean for each column, or for each group of columns: batch,
 instance and group norm of channels-last images. Rows are taken in blocks that stay in the cache.
 `planes`: (outer, groups, each, inner), a mean for each group: the same of channels-first images.
-`rows`: a mean for each row and a weight for each of its elements: layer norm.
+Rows with a weight for each of their elements, layer norm, are in `norm_rows`.
 
 Sums within a block are of the numbers' own type, around the block's own mean; blocks are put
 together in float64 and always in the same order.
@@ -14,12 +14,13 @@ from __future__ import annotations
 import numpy as np
 from numba import prange, types
 
+from autograd.kernels.compiled.apart import apart
 from autograd.kernels.compiled.arrays import empty
 from autograd.kernels.compiled.jit import array, inner, kernel
 from autograd.kernels.compiled.norm_form import find_form, like_of, vector_of
+from autograd.kernels.compiled.norm_rows import PARTS, backward_rows, forward_rows
 
 BLOCK_BYTES = 1 << 17  # of rows whose statistics are taken at a time
-PARTS = 32  # of the rows of a layer norm, each with weight gradients of its own
 double = types.float64
 
 
@@ -35,19 +36,22 @@ def block(rows, blocks, number):
 @inner
 def moments_of_block(x, first, last, mean, square):
     """The mean of each column in rows `first` to `last`, and the sum of squares around it."""
+    apart()
     columns, count = len(mean), x.dtype.type(last - first)
     fours, twos = last - (last - first) % 4, last - (last - first) % 2
     mean[:] = 0
+    base = x[first]  # taken off, lest a large mean takes the digits
     for r in range(first, fours, 4):
         x0, x1, x2, x3 = x[r], x[r + 1], x[r + 2], x[r + 3]
         for c in range(columns):
-            mean[c] += (x0[c] + x1[c]) + (x2[c] + x3[c])
+            b = base[c]
+            mean[c] += ((x0[c] - b) + (x1[c] - b)) + ((x2[c] - b) + (x3[c] - b))
     for r in range(fours, last):
         row = x[r]
         for c in range(columns):
-            mean[c] += row[c]
+            mean[c] += row[c] - base[c]
     for c in range(columns):
-        mean[c] /= count
+        mean[c] = base[c] + mean[c] / count
     square[:] = 0
     for r in range(first, twos, 2):
         x0, x1 = x[r], x[r + 1]
@@ -63,6 +67,7 @@ def moments_of_block(x, first, last, mean, square):
 @inner
 def join_moments(parts, rows, mean, square):
     """The same of all rows, from those of the blocks."""
+    apart()
     blocks, columns = len(parts), len(mean)
     mean[:] = 0
     square[:] = 0
@@ -80,6 +85,7 @@ def join_moments(parts, rows, mean, square):
 @inner
 def group_moments(column_mean, column_square, rows, mean, var):
     """The mean and variance of each group of columns."""
+    apart()
     each = len(column_mean) // len(mean)
     for group in range(len(mean)):
         first, last = group * each, (group + 1) * each
@@ -93,6 +99,7 @@ def group_moments(column_mean, column_square, rows, mean, var):
 
 @inner
 def write_block(x, mean, scale, bias, first, last, out):
+    apart()
     for r in range(first, last):
         row, to = x[r], out[r]
         for c in range(len(mean)):
@@ -125,6 +132,7 @@ def forward_columns(x, weight, bias, eps, out, mean, var, parts, total):
 @inner
 def sums_of_block(g, x, mean, first, last, centre, total, product):
     """The sums of g and of g * (x - mean) in each column of rows `first` to `last`."""
+    apart()
     columns, twos = len(total), last - (last - first) % 2
     each = columns // len(mean)
     total[:] = 0
@@ -146,6 +154,7 @@ def sums_of_block(g, x, mean, first, last, centre, total, product):
 @inner
 def join_sums(parts, rows, weight, var, eps, total, dvectors):
     """Add to the gradients of the vectors; leave in the first block what `write_gradient` needs."""
+    apart()
     columns = len(weight)
     each = columns // len(var)
     total[:] = 0
@@ -170,6 +179,7 @@ def join_sums(parts, rows, weight, var, eps, total, dvectors):
 
 @inner
 def write_gradient(g, x, factors, first, last, dx):
+    apart()
     scale, slope, centre, shared = factors[0], factors[1], factors[2], factors[3]
     for r in range(first, last):
         error, row, to = g[r], x[r], dx[r]
@@ -215,6 +225,7 @@ def moments(x):
 
 @inner
 def normalise_group(x, group, weight, bias, eps, out, mean, var):
+    apart()
     outer, _, each, size = x.shape
     done, middle, square = 0.0, 0.0, 0.0
     for o in range(outer):
@@ -245,6 +256,7 @@ def forward_planes(x, weight, bias, eps, out, mean, var):
 
 @inner
 def group_gradient(g, x, group, weight, mean, var, eps, dx, sums):
+    apart()
     outer, _, each, size = x.shape
     number = x.dtype.type
     centre, scale = mean[group], number(1) / np.sqrt(var[group] + eps)
@@ -275,82 +287,16 @@ def group_gradient(g, x, group, weight, mean, var, eps, dx, sums):
 
 
 @kernel(lambda T: (array(T, 4), array(T, 4), array(T, 1), array(T, 1), array(T, 1), T,
-                   array(T, 4, out=True), array(T, 2, out=True), array(double, 2, out=True)))  # fmt: skip
+                   array(T, 4, out=True), array(T, 2, out=True),
+                   array(double, 2, out=True)))  # fmt: skip
 def backward_planes(g, x, weight, mean, var, eps, dx, dvectors, sums):
-    """The gradients; `dvectors` has those of the weight and the bias, `sums` those of each plane."""
+    """The gradients: `dvectors` of the weight and the bias, `sums` the same for each plane."""
     for group in prange(x.shape[1]):
         group_gradient(g, x, group, weight, mean, var, eps, dx, sums)
     for first in range(0, sums.shape[1], len(weight)):
         for v in range(2):
             for c in range(len(weight)):
                 dvectors[v, c] += sums[v, first + c]
-
-
-# -- a mean for each row ---------------------------------------------------------------------------
-
-
-@inner
-def normalise_rows(x, first, last, weight, bias, eps, out, mean, var):
-    number, columns = x.dtype.type, x.shape[1]
-    for r in range(first, last):
-        row, to = x[r], out[r]
-        total, square = number(0), number(0)
-        for c in range(columns):
-            total += row[c]
-        centre = number(total / columns)
-        for c in range(columns):
-            square += (row[c] - centre) * (row[c] - centre)
-        mean[r], var[r] = centre, square / columns
-        scale = number(1) / np.sqrt(var[r] + eps)
-        for c in range(columns):
-            to[c] = (row[c] - centre) * scale * weight[c] + bias[c]
-
-
-@kernel(lambda T: (array(T, 2), array(T, 1), array(T, 1), T, array(T, 2, out=True),
-                   array(T, 1, out=True), array(T, 1, out=True)))  # fmt: skip
-def forward_rows(x, weight, bias, eps, out, mean, var):
-    """Normalise each row; weight and bias have an element for each column."""
-    rows = len(x)
-    parts = max(1, min(PARTS, rows))
-    for part in prange(parts):
-        first, last = block(rows, parts, part)
-        normalise_rows(x, first, last, weight, bias, eps, out, mean, var)
-
-
-@inner
-def rows_gradients(g, x, first, last, weight, mean, var, eps, dx, dweight, dbias):
-    number, columns = x.dtype.type, x.shape[1]
-    for r in range(first, last):
-        error, row, to = g[r], x[r], dx[r]
-        centre, scale = mean[r], number(1) / np.sqrt(var[r] + eps)
-        common, along = number(0), number(0)
-        for c in range(columns):
-            weighted = error[c] * weight[c]
-            common += weighted
-            along += weighted * (row[c] - centre)
-        shared = number(common / columns) * scale
-        slope = number(along / columns) * scale * scale * scale
-        for c in range(columns):
-            off = row[c] - centre
-            to[c] = error[c] * weight[c] * scale - shared - slope * off
-            dweight[c] += error[c] * (off * scale)
-            dbias[c] += error[c]
-
-
-@kernel(lambda T: (array(T, 2), array(T, 2), array(T, 1), array(T, 1), array(T, 1), T,
-                   array(T, 2, out=True), array(T, 2, out=True), array(T, 3, out=True)))  # fmt: skip
-def backward_rows(g, x, weight, mean, var, eps, dx, dvectors, parts):
-    """The gradients; `dvectors` has those of the weight and the bias, `parts` shares of them."""
-    rows, columns = x.shape
-    count = len(parts)
-    for part in prange(count):
-        first, last = block(rows, count, part)
-        rows_gradients(g, x, first, last, weight, mean, var, eps, dx, parts[part, 0],
-                       parts[part, 1])  # fmt: skip
-    for part in range(count):
-        for v in range(2):
-            for c in range(columns):
-                dvectors[v, c] += parts[part, v, c]
 
 
 # -- the two functions -----------------------------------------------------------------------------

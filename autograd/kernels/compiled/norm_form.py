@@ -1,4 +1,4 @@
-"""How the kernels of normalisation see an array: its axes in the order of memory, merged by kind."""
+"""How the kernels of normalisation see an array: axes in the order of memory, merged by kind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pooling over windows of up to three axes: what an output pixel reads, vectors lying across channels.
+"""Pooling over windows of up to three axes: what a pixel reads, vectors lying across channels.
 
 Which pixels are read, and as which element of the window, is worked out for each axis beforehand;
 forwards, backwards and for irregular windows the kernels only differ in what they do with it. So
@@ -224,7 +224,7 @@ def pool_row(x, taps, out, mode, plane, size, begins, reads, space, wide, outer,
                    array(int64, 1), array(int64, 1), array(int64, 2), array(int64, 2),
                    array(int64, 3, out=True), intp, intp))  # fmt: skip
 def pool(x, taps, out, mode, plane, size, begins, reads, space, wide, outer):
-    """Write every pixel of `outer` images of `size`, from images whose sizes and channels are `plane`.
+    """Write every pixel of `outer` images of `size`, from images of sizes and channels `plane`.
 
     `begins` has for each axis where the `reads` of each position begin; then a number for each
     column, the same where what is read lies alike; then the columns in the order of that number.
@@ -271,7 +271,8 @@ def _flat(array, axes):
     last = _channels_last(array, axes)
     if array.flags.c_contiguous and (last.shape[-1] == 1 or not last.flags.c_contiguous):
         lead = math.prod(array.shape[: array.ndim - axes])
-        return transposed(array.reshape(1, lead, -1)).reshape(-1), True
+        plane = math.prod(array.shape[array.ndim - axes :])
+        return transposed(array.reshape(1, lead, plane)).reshape(-1), True
     return np.ascontiguousarray(last).reshape(-1), False
 
 
@@ -283,7 +284,7 @@ def _flat_like(array, axes, first):
 def _unflat(flat, lead, size, turned):
     """The inverse, with a plane of another size."""
     if turned:
-        matrix = flat.reshape(-1, math.prod(lead))
+        matrix = flat.reshape(math.prod(size), math.prod(lead))
         # Bytes are few: NumPy may turn them around.
         whole = (
             transposed(matrix[None]) if flat.dtype.kind == "f" else np.ascontiguousarray(matrix.T)

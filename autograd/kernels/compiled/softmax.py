@@ -11,6 +11,7 @@ import math
 import numpy as np
 from numba import prange, types
 
+from autograd.kernels.compiled.apart import apart
 from autograd.kernels.compiled.arrays import empty
 from autograd.kernels.compiled.jit import array, inner, kernel
 from autograd.kernels.compiled.mathematics import exp, larger
@@ -22,6 +23,7 @@ flag = types.boolean
 
 @inner
 def softmax_rows(x, first, last, log, out):
+    apart()
     number = x.dtype.type
     for r in range(first, last):
         row, to = x[r], out[r]
@@ -45,6 +47,7 @@ def softmax_rows(x, first, last, log, out):
 
 @inner
 def gradient_rows(g, y, first, last, log, out):
+    apart()
     number = y.dtype.type
     for r in range(first, last):
         error, row, to = g[r], y[r], out[r]
@@ -63,6 +66,7 @@ def gradient_rows(g, y, first, last, log, out):
 
 @inner
 def softmax_columns(x, log, first, last, peak, total, out):
+    apart()
     number = x.dtype.type
     for c in range(first, last):
         peak[c], total[c] = number(-np.inf), number(0)
@@ -89,6 +93,7 @@ def softmax_columns(x, log, first, last, peak, total, out):
 
 @inner
 def gradient_columns(g, y, log, first, last, total, out):
+    apart()
     number = y.dtype.type
     for c in range(first, last):
         total[c] = number(0)

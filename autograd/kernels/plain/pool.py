@@ -14,7 +14,14 @@ import numpy as np
 
 def max_forward(x, kernel, stride, padding, dilation, size):
     """Return each window's largest element and its index: the first of equals, NaN above all."""
-    axes, plane = len(kernel), x.shape[-len(kernel) :]
+    best, taps = max_taps(x, kernel, stride, padding, dilation, size)
+    plane = x.shape[-len(kernel) :]
+    return best, tap_index(taps, plane, kernel, stride, padding, dilation, size)
+
+
+def max_taps(x, kernel, stride, padding, dilation, size):
+    """Return each window's largest element and its tap: which element of the window it is."""
+    axes = len(kernel)
     lowest = -np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min
     padded = _pad(x, kernel, stride, padding, dilation, size, lowest)
     taps = list(np.ndindex(*kernel))
@@ -22,7 +29,7 @@ def max_forward(x, kernel, stride, padding, dilation, size):
     # Until something larger turns up the winner is the first tap that lies on the plane.
     first = [np.maximum(0, -(origin // d)) for origin, d in zip(origins, dilation, strict=True)]
     best = np.full((*x.shape[:-axes], *size), lowest, x.dtype)
-    winner = np.empty(best.shape, np.int32)
+    winner = np.empty(best.shape, np.uint8 if len(taps) <= 256 else np.int32)
     winner[...] = _flat_position(first, kernel)
     views = [
         padded[(..., *(_steps(tap[a], stride, dilation, size, a) for a in range(axes)))]
@@ -34,10 +41,21 @@ def max_forward(x, kernel, stride, padding, dilation, size):
     if np.isnan(best).any():  # nothing compares greater than NaN, so those taps were not noticed
         for number, view in enumerate(views):
             np.copyto(winner, number, where=np.isnan(view))
+    return best, winner
+
+
+def tap_index(taps, plane, kernel, stride, padding, dilation, size):
+    """The indices of the elements that are the `taps` of their windows."""
     reach = [np.arange(k) * d for k, d in zip(kernel, dilation, strict=True)]
-    index = _flat_position(reach, plane).reshape(-1)[winner]
+    origins = [np.arange(n) * s - p for n, s, p in zip(size, stride, padding, strict=True)]
+    index = _flat_position(reach, plane).reshape(-1)[taps]
     index += _flat_position(origins, plane)
-    return best, index
+    return index
+
+
+def spread_taps(g, taps, plane, kernel, stride, padding, dilation, size):
+    """Add each value to the element of a zero plane that is the tap of its window."""
+    return scatter(g, tap_index(taps, plane, kernel, stride, padding, dilation, size), plane)
 
 
 def max_spans(x, *spans):

@@ -1,0 +1,105 @@
+"""The compiled kernels of normalisation against their NumPy twin."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from twins import draw_array, dtypes, seeds
+
+from autograd.kernels.compiled import jit
+from autograd.kernels.compiled import norm as fast
+from autograd.kernels.plain import norm as plain
+
+TOLERANCE = {np.float32: 2e-5, np.float64: 1e-12}
+sizes = st.integers(1, 9)
+
+
+@st.composite
+def cases(draw):
+    """An array of one of the shapes that ops normalise, the axes, and the shape of the weights."""
+    n, c, each, h, w = (draw(sizes) for _ in range(5))
+    kind = draw(st.sampled_from(["batch", "batch 2d", "group", "layer", "layer 3d"]))
+    shape, axes, vector = {
+        "batch": ((n, c, h, w), (0, 2, 3), (1, c, 1, 1)),
+        "batch 2d": ((7 * n, c), (0,), (1, c)),
+        "group": ((n, c, each, h, w), (2, 3, 4), (1, c, each, 1, 1)),
+        "layer": ((n, h, 5 * c), (2,), (5 * c,)),
+        "layer 3d": ((n, c, h, w), (1, 2, 3), (c, h, w)),
+    }[kind]
+    return shape, axes, vector
+
+
+def lay(array, layout):
+    """An array whose memory lies in another order: channels last, or reversed."""
+    if layout == "last" and array.ndim > 3:
+        last = np.ascontiguousarray(np.moveaxis(array, (-2, -1), (1, 2)))
+        return np.moveaxis(last, (1, 2), (-2, -1))
+    return array[::-1] if layout == "reversed" else array
+
+
+def near(actual, expected, dtype):
+    assert actual.dtype == dtype
+    assert actual.shape == expected.shape
+    scale = max(1.0, float(np.abs(expected).max(initial=0)))
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=TOLERANCE[dtype] * scale)
+
+
+def both(family, g, x, weight, bias, axes):
+    out, mean, var = family.forward(x, weight, bias, axes, 0.1)
+    needs = (True, weight is not None, bias is not None)
+    return out, mean, var, *family.backward(g, x, weight, bias, mean, var, axes, 0.1, needs)
+
+
+@given(case=cases(), weighted=st.booleans(), layout=st.sampled_from(["plain", "last", "reversed"]),
+       dtype=dtypes, seed=seeds)  # fmt: skip
+def test_every_norm(case, weighted, layout, dtype, seed):
+    shape, axes, vector = case
+    x, g = (lay(draw_array(seed + i, shape, dtype), layout) for i in range(2))
+    x = x * 2 + 3
+    weight, bias = (draw_array(seed + i, vector, dtype) for i in (2, 3))
+    if not weighted:
+        weight = bias = None
+    precise = (None if a is None else a.astype(np.float64) for a in (g, x, weight, bias))
+    expected = both(plain, *precise, axes)
+    for found, wanted in zip(both(fast, g, x, weight, bias, axes), expected, strict=True):
+        assert (found is None) == (wanted is None)
+        if found is not None:
+            near(found, wanted, dtype)
+
+
+@pytest.mark.parametrize("layout", ["plain", "last"])
+def test_large_means_and_many_rows(layout):
+    x = lay(draw_array(1, (8, 16, 40, 40), np.float32) + np.float32(1000), layout)
+    _, mean, var = fast.forward(x, None, None, (0, 2, 3), 1e-5)
+    _, wanted, variance = plain.forward(x.astype(np.float64), None, None, (0, 2, 3), 1e-5)
+    np.testing.assert_allclose(mean, wanted, rtol=2e-7)
+    np.testing.assert_allclose(var, variance, rtol=1e-4)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("layout", ["plain", "last"])
+def test_not_finite_numbers_spoil_their_channel_alone(value, layout):
+    x = draw_array(1, (3, 4, 5, 5), np.float32)
+    x[1, 2, 3, 4] = value
+    out, _, var = fast.forward(lay(x, layout), None, None, (0, 2, 3), 1e-5)
+    bad = np.isnan(out).any(axis=(0, 2, 3))
+    assert np.isnan(var).reshape(-1).tolist() == bad.tolist() == [False, False, True, False]
+
+
+@pytest.mark.parametrize("layout", ["plain", "last"])
+@pytest.mark.parametrize("axes", [(0, 2, 3), (1, 2, 3)])
+def test_threads_do_not_matter(layout, axes):
+    x, g = (lay(draw_array(i, (4, 32, 24, 24), np.float32), layout) for i in range(2))
+    weight = draw_array(2, (1, 32, 1, 1) if 0 in axes else (32, 24, 24), np.float32)
+    before, results = jit.get_num_threads(), []
+    try:
+        for count in sorted({1, before}):
+            jit.set_num_threads(count)
+            results.append(both(fast, g, x, weight, weight, axes))
+    finally:
+        jit.set_num_threads(before)
+    for found in zip(*results, strict=True):
+        np.testing.assert_array_equal(found[0], found[-1])
+        assert found[0].strides == found[-1].strides
