@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd import versions
+from autograd import kernels, versions
 from autograd.call import refuse_widened_gradient
 from autograd.errors import GraphError, ShapeError
 from autograd.mode import CURRENT, enable_grad
@@ -190,6 +190,8 @@ def _sum_to(g, shape: tuple, node: Node):
     axes += tuple(i + lead for i, n in enumerate(shape) if n == 1 and g.shape[i + lead] != 1)
     if isinstance(g, Tensor):
         return g.sum(dim=axes).reshape(shape)
+    if lead == g.ndim - 1 and len(axes) == lead:  # a bias, added to every row
+        return kernels.sums.all_but(g, -1)
     return np.add.reduce(g, axis=axes).reshape(shape)
 
 

@@ -35,7 +35,13 @@ FLOORS = [
     ["models"],
 ]  # fmt: skip
 # The roof may import anything, lazily.
-ROOF = ("autograd.__main__", "autograd.warmup", "models.__main__", "autograd.coverage", "autograd.stubs")
+ROOF = (
+    "autograd.__main__",
+    "autograd.warmup",
+    "models.__main__",
+    "autograd.coverage",
+    "autograd.stubs",
+)
 # `autograd.op` makes its functions with `autograd.call`, which reads records: one floor, two files.
 # `autograd/__init__.py` shows the names of what stands on top of the engine.
 SHOWN_AT_THE_TOP = (

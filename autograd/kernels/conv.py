@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from autograd.kernels.choose import compiled, worth
 from autograd.kernels.plain import conv as plain
 from autograd.kernels.plain.conv import copy_windows, output_size, spread_windows, sum_windows
@@ -12,23 +14,26 @@ __all__ = [
 ]  # fmt: skip
 
 
-def _family(g_or_x, w_shape, *others):
-    work = g_or_x.size * w_shape[0] * w_shape[1] / 16
-    return compiled("conv") if len(w_shape) < 5 and worth(work, g_or_x, *others) else plain
+def _family(images, channels, w_shape, *others):
+    """By the multiplications: every number of the images meets the filters' `channels` others."""
+    work = images.size * channels * math.prod(w_shape[2:]) / 16
+    return compiled("conv") if len(w_shape) < 5 and worth(work, images, *others) else plain
 
 
 def forward(x, w, bias, stride, padding, dilation, groups):
     """Correlate `x` (N, C, *space) with `w` (O, C / groups, *kernel) and add `bias` (O,) if any."""
-    return _family(x, w.shape, w, bias).forward(x, w, bias, stride, padding, dilation, groups)
+    return _family(x, len(w), w.shape, w, bias).forward(
+        x, w, bias, stride, padding, dilation, groups
+    )
 
 
 def input_gradient(g, w, x_shape, stride, padding, dilation, groups):
     """The gradient of `forward` with respect to `x`, given that of its output."""
-    family = _family(g, w.shape, w)
+    family = _family(g, w.shape[1], w.shape, w)
     return family.input_gradient(g, w, x_shape, stride, padding, dilation, groups)
 
 
 def weight_gradient(g, x, w_shape, stride, padding, dilation, groups):
     """The gradient of `forward` with respect to `w`, given that of its output."""
-    family = _family(g, w_shape, x)
+    family = _family(g, w_shape[1], w_shape, x)
     return family.weight_gradient(g, x, w_shape, stride, padding, dilation, groups)

@@ -246,11 +246,25 @@ def conv_weight(
     return kernels.conv.weight_gradient(grad, input, weight_shape, *settings)
 
 
-def _bias_rule(axes: int):
-    def rule(g):
-        return g.sum(axis=tuple(i for i in range(g.ndim) if i != g.ndim - axes - 1))
+def _channel_samples(rng):
+    yield (rng.normal(size=(2, 3, 2, 2)),), {}
+    yield (rng.normal(size=(3, 4, 2)),), {"axes": 2}
+    yield (rng.normal(size=(2, 3, 4)),), {"axes": 1}
 
-    return rule
+
+@op(samples=_channel_samples, space="internal")
+def channel_sums(input: Array, axes: int = 2):
+    """Sum over all axes but that of the channels, before the last `axes`."""
+    return kernels.sums.all_but(input, -axes - 1)
+
+
+channel_sums.vjp(
+    input=lambda g, input_shape, axes: np.broadcast_to(g.reshape((-1,) + (1,) * axes), input_shape)
+)
+
+
+def _bias_rule(axes: int):
+    return lambda g: channel_sums(g, axes)
 
 
 for _axes, _op in enumerate((conv1d, conv2d, conv3d), start=1):

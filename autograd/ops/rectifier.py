@@ -55,6 +55,11 @@ def zero_where(input: Array, condition: Array):
 zero_where.vjp(input=lambda g, condition: zero_where(g, condition))
 
 
+def _slope_samples(rng):
+    yield (rng.normal(size=(2, 3)), np.array([[0.5, 0.0, 2.0], [0.0, 1.0, 0.3]])), {}
+    yield (rng.normal(size=()), np.array(0.7)), {}
+
+
 @takes_inplace
 @op(kind="unary_any", domain=(-3, 3), space="both")
 def relu(input: Array, inplace: bool = False):
@@ -66,10 +71,17 @@ def relu(input: Array, inplace: bool = False):
     >>> ag.relu(ag.tensor([-1.0, 2.0]))
     tensor([0., 2.])
     """
-    return np.maximum(input, 0)
+    return kernels.activation.relu(input)
 
 
-relu.vjp(input=lambda g, out: zero_where(g, out <= 0))
+@op(samples=_slope_samples, space="internal")
+def relu_slope(input: Array, out: Array):
+    """Return `input` where `out`, a result of `relu`, is positive, else 0."""
+    return kernels.activation.relu_gradient(input, out)
+
+
+relu_slope.vjp(input=lambda g, out: relu_slope(g, out))
+relu.vjp(input=lambda g, out: relu_slope(g, out))
 
 
 @takes_inplace
@@ -100,11 +112,20 @@ def leaky_relu(input: Array, negative_slope: float = 0.01, inplace: bool = False
     >>> F.leaky_relu(ag.tensor([-1.0, 2.0]), 0.5)
     tensor([-0.5,  2. ])
     """
-    return np.where(input > 0, input, input * negative_slope)
+    return kernels.activation.leaky_relu(input, negative_slope)
 
 
+@op(samples=_slope_samples, space="internal")
+def leaky_relu_slope(input: Array, at: Array, negative_slope: float = 0.5):
+    """Return `input` where `at` is positive, else ``negative_slope * input``."""
+    return kernels.activation.leaky_relu_gradient(input, at, negative_slope)
+
+
+leaky_relu_slope.vjp(
+    input=lambda g, at, negative_slope: leaky_relu_slope(g, at, negative_slope),
+)
 leaky_relu.vjp(
-    input=lambda g, input, negative_slope: np.where(input > 0, g, g * negative_slope),
+    input=lambda g, input, negative_slope: leaky_relu_slope(g, input, negative_slope),
 )
 
 

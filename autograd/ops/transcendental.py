@@ -78,10 +78,25 @@ def sigmoid(input: Array):
     >>> ag.sigmoid(ag.tensor([0.0, 1e4, -1e4]))
     tensor([0.5, 1. , 0. ])
     """
-    return 1 / (1 + np.exp(-input))  # an overflow of exp is an inf, and its reciprocal right: 0
+    return kernels.activation.sigmoid(input)
 
 
-sigmoid.vjp(input=lambda g, out: g * (out * (1 - out)))
+def _slope_samples(rng):
+    yield (rng.normal(size=(2, 3)), rng.uniform(0.1, 0.9, (2, 3))), {}
+    yield (rng.normal(size=()), rng.uniform(0.1, 0.9, ())), {}
+
+
+@op(samples=_slope_samples, space="internal")
+def sigmoid_slope(input: Array, out: Array):
+    """Return ``input * out * (1 - out)``, the gradient of `sigmoid` where its result is `out`."""
+    return kernels.activation.sigmoid_gradient(input, out)
+
+
+sigmoid_slope.vjp(
+    input=lambda g, out: sigmoid_slope(g, out),
+    out=lambda g, input, out: g * (input * (1 - 2 * out)),
+)
+sigmoid.vjp(input=lambda g, out: sigmoid_slope(g, out))
 
 
 # -- logarithms -----------------------------------------------------------------------------------
