@@ -1,4 +1,4 @@
-"""``python -m autograd``: facts for bug reports, kernels compiled ahead, the reference, the stubs."""
+"""``python -m autograd``: facts for bug reports, compiling ahead, the reference, the stubs."""
 
 from __future__ import annotations
 

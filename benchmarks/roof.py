@@ -1,4 +1,4 @@
-"""Prints the operations a second that the innermost loop reaches on all cores: the machine's roof."""
+"""Prints the operations a second that the innermost loop reaches on all cores: the roof."""
 
 from __future__ import annotations
 

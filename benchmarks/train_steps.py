@@ -1,8 +1,8 @@
 """Training steps here and in PyTorch: time, share of the machine's roof, and memory.
 
-Every side runs in a process of its own; both are asked for a few steps in turn (A B A B ...), so that
-a machine whose speed drifts treats both alike. Printed are medians; a ratio below 1 means that this
-library is faster.
+Every side runs in a process of its own; both are asked for a few steps in turn (A B A B ...), so
+that a machine whose speed drifts treats both alike. Printed are medians; a ratio below 1 means that
+this library is faster.
 
     python benchmarks/train_steps.py [--only LeNet,GRU] [--rounds 5] [--sides channels_last,fused]
 """

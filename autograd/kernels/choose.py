@@ -1,8 +1,8 @@
 """Which of two does the work: the compiled kernel where there is much of it, else its NumPy twin.
 
 Small work stays with NumPy: it is as fast there, and a program that has nothing else never loads
-numba. The environment variable ``NUMBAGRAD_KERNELS`` may be set to ``plain`` or ``compiled`` to have
-one of the two alone; without numba there is only the first.
+numba. The environment variable ``NUMBAGRAD_KERNELS`` may be set to ``plain`` or ``compiled`` to
+have one of the two alone; without numba there is only the first.
 """
 
 from __future__ import annotations

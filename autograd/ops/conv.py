@@ -6,6 +6,8 @@ another: a closed family, differentiable any number of times.
 
 from __future__ import annotations
 
+import numpy as np
+
 from autograd import kernels
 from autograd.errors import ShapeError
 from autograd.op import Array, composite, op

@@ -1,6 +1,6 @@
 """Adam's relatives: running means of the gradient and of its size, used in three other ways.
 
-As in `autograd.kernels.plain.step`, everything is written into the arrays given, a block at a time; g is
+As in `plain.step`, everything is written into the arrays given, a block at a time; g is
 the gradient after weight decay, which shrinks the parameter by itself if `decoupled`.
 """
 

@@ -1,6 +1,6 @@
 """Updates that give every element a step size of its own: Adagrad, RMSprop, Adadelta, Rprop; ASGD.
 
-As in `autograd.kernels.plain.step`, everything is written into the arrays given, a block at a time; g is
+As in `plain.step`, everything is written into the arrays given, a block at a time; g is
 the gradient after weight decay.
 """
 
