@@ -17,7 +17,7 @@ from autograd import kernels
 from autograd.errors import ShapeError
 from autograd.inplace import write
 from autograd.op import Array, composite, op
-from autograd.ops.cast import cases
+from autograd.ops.cast import cases, fill
 from autograd.random import uniform_array
 from autograd.tensor import Tensor
 
@@ -56,7 +56,7 @@ zero_where.vjp(input=lambda g, condition: zero_where(g, condition))
 
 
 def _slope_samples(rng):
-    yield (rng.normal(size=(2, 3)), np.array([[0.5, 0.0, 2.0], [0.0, 1.0, 0.3]])), {}
+    yield (rng.normal(size=(2, 3)), np.array([[0.5, -0.4, 2.0], [-3.0, 1.0, 0.3]])), {}
     yield (rng.normal(size=()), np.array(0.7)), {}
 
 
@@ -75,12 +75,12 @@ def relu(input: Array, inplace: bool = False):
 
 
 @op(samples=_slope_samples, space="internal")
-def relu_slope(input: Array, out: Array):
-    """Return `input` where `out`, a result of `relu`, is positive, else 0."""
-    return kernels.activation.relu_gradient(input, out)
+def relu_slope(input: Array, result: Array):
+    """Return `input` where `result`, one of `relu`, is positive, else 0."""
+    return kernels.activation.relu_gradient(input, result)
 
 
-relu_slope.vjp(input=lambda g, out: relu_slope(g, out))
+relu_slope.vjp(input=lambda g, result: relu_slope(g, result), result=lambda g: fill(g, 0.0))
 relu.vjp(input=lambda g, out: relu_slope(g, out))
 
 
@@ -123,6 +123,7 @@ def leaky_relu_slope(input: Array, at: Array, negative_slope: float = 0.5):
 
 leaky_relu_slope.vjp(
     input=lambda g, at, negative_slope: leaky_relu_slope(g, at, negative_slope),
+    at=lambda g: fill(g, 0.0),
 )
 leaky_relu.vjp(
     input=lambda g, input, negative_slope: leaky_relu_slope(g, input, negative_slope),

@@ -87,14 +87,14 @@ def _slope_samples(rng):
 
 
 @op(samples=_slope_samples, space="internal")
-def sigmoid_slope(input: Array, out: Array):
-    """Return ``input * out * (1 - out)``, the gradient of `sigmoid` where its result is `out`."""
-    return kernels.activation.sigmoid_gradient(input, out)
+def sigmoid_slope(input: Array, result: Array):
+    """Return ``input * result * (1 - result)``: the gradient of `sigmoid`, by its result."""
+    return kernels.activation.sigmoid_gradient(input, result)
 
 
 sigmoid_slope.vjp(
-    input=lambda g, out: sigmoid_slope(g, out),
-    out=lambda g, input, out: g * (input * (1 - 2 * out)),
+    input=lambda g, result: sigmoid_slope(g, result),
+    result=lambda g, input, result: g * (input * (1 - 2 * result)),
 )
 sigmoid.vjp(input=lambda g, out: sigmoid_slope(g, out))
 

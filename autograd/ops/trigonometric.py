@@ -251,14 +251,14 @@ def _slope_samples(rng):
 
 
 @op(samples=_slope_samples, space="internal")
-def tanh_slope(input: Array, out: Array):
-    """Return ``input * (1 - out**2)``, the gradient of `tanh` where its result is `out`."""
-    return kernels.activation.tanh_gradient(input, out)
+def tanh_slope(input: Array, result: Array):
+    """Return ``input * (1 - result**2)``, the gradient of `tanh` where that is its result."""
+    return kernels.activation.tanh_gradient(input, result)
 
 
 tanh_slope.vjp(
-    input=lambda g, out: tanh_slope(g, out),
-    out=lambda g, input, out: g * (-2 * (input * out)),
+    input=lambda g, result: tanh_slope(g, result),
+    result=lambda g, input, result: g * (-2 * (input * result)),
 )
 tanh.vjp(input=lambda g, out: tanh_slope(g, out))
 
