@@ -76,6 +76,7 @@ _PIECES = (
 )
 EXPLAINED = {  # differences that stay -> why
     "save": "nothing is pickled, so there is nothing to say about how; `metadata` is added",
+    "set_num_threads": "PyTorch documents its parameter as `int`, a type",
     **dict.fromkeys(("dsplit", "hsplit", "vsplit"), _PIECES),
 }
 IGNORED = {  # parameters that may be missing here
