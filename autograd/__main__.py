@@ -48,7 +48,7 @@ def _kernels() -> dict[str, object]:
     size = sum(file.stat().st_size for file in files)
     rows, vectors = TARGET.tile
     return {
-        "kernels": next(k for k, v in choose.LEAST.items() if v == choose._from),
+        "kernels": next(k for k, v in choose.LEAST.items() if v == choose.least),
         "vectors": f"{TARGET.bits} bits, {TARGET.registers} registers",
         "tile": f"{rows} rows of {vectors} vectors",
         "threads": f"{threads.get_num_threads()} of {threads.MOST}, OpenMP",

@@ -31,13 +31,19 @@ def make_function(record: Op) -> Callable:
 
 
 def _simple(record: Op) -> Callable:
-    arity, forward, prepare = len(record.inputs), record.forward, record.prepare
-    defaults = {name: record.defaults[name] for name in record.params}
+    arity, prepare, defaults = len(record.inputs), record.prepare, record.defaults_of_params
+    forward = record.forward if record.leading else _by_name(record)
+    direct = arity if record.leading else -1  # how many arguments need no sorting
 
     def call(*args, **keywords):
         params = defaults
-        if keywords or len(args) != arity:
+        if keywords or len(args) != direct:
             args, params = record.bind(args, keywords)
+        if type(args[0]) is np.ndarray and settled(args):  # as rules call it in a backward pass
+            try:
+                return forward(*args, **params)
+            except Exception as error:
+                fail(record, error, args)
         arrays, mask, wrapped = unwrap(args)
         given = arrays
         try:
@@ -57,14 +63,8 @@ def _simple(record: Op) -> Callable:
         if not (mask and state.grad and record.rules):
             return wrap(out)
         plan = record.plans.get((arity, mask)) or _plan(record, mask, args)
-        node = Node(
-            plan,
-            [args[i]._node for i in plan.live],
-            [(arrays[i].shape, arrays[i].dtype) for i in plan.live],
-            plan.save(arrays, out, ()),
-            params,
-            state.layer,
-        )
+        parents, shapes = plan.inputs(args, arrays)
+        node = Node(plan, parents, shapes, plan.save(arrays, out, ()), params, state.layer)
         if state.anomaly:
             node.fingerprint()
         return wrap(out, node)
@@ -158,9 +158,11 @@ def _name_first(record: Op, error: Exception) -> None:
 
 def _by_name(record: Op) -> Callable:
     """The forward of an op whose arrays do not come first, as in gather(input, dim, index)."""
+    function, names = record.forward, record.inputs
 
-    def forward(*arrays, **params):
-        return record.forward(**dict(zip(record.inputs, arrays, strict=True)), **params)
+    def forward(*arrays, **values):
+        values.update(zip(names, arrays, strict=True))
+        return function(**values)
 
     return forward
 
@@ -173,10 +175,11 @@ def record_call(record: Op, args, arrays, mask, outs, residuals, params):
     node = None
     if mask and state.grad and record.rules:
         plan = record.plans.get((len(args), mask)) or _plan(record, mask, args)
+        parents, shapes = plan.inputs(args, arrays)
         node = Node(
             plan,
-            [args[i]._node for i in plan.live],
-            [(arrays[i].shape, arrays[i].dtype) for i in plan.live],
+            parents,
+            shapes,
             plan.save(arrays, outs, residuals),
             params,
             state.layer,

@@ -117,7 +117,8 @@ def reachable(roots) -> list:
         for parent in stack.pop().parents or ():
             if parent not in seen:
                 seen.add(parent)
-                stack.append(parent)
+                if parent.parents:
+                    stack.append(parent)
     return sorted(seen, key=_BY_SEQ)
 
 
@@ -181,6 +182,8 @@ def _through_reference(node: Node, g) -> list:
 def _sum_to(g, shape: tuple, node: Node):
     """Undo broadcasting: sum `g` down to `shape`."""
     lead = g.ndim - len(shape)
+    if len(shape) == 1 and g.shape[lead:] == shape and type(g) is np.ndarray:
+        return kernels.sums.all_but(g, lead)  # a bias, added to every row
     if lead < 0 or any(n not in (1, m) for n, m in zip(shape, g.shape[lead:], strict=True)):
         raise ShapeError(
             f"the rule of {node.name()} returned a gradient of shape {g.shape} for an input of "
@@ -190,8 +193,6 @@ def _sum_to(g, shape: tuple, node: Node):
     axes += tuple(i + lead for i, n in enumerate(shape) if n == 1 and g.shape[i + lead] != 1)
     if isinstance(g, Tensor):
         return g.sum(dim=axes).reshape(shape)
-    if lead == g.ndim - 1 and len(axes) == lead:  # a bias, added to every row
-        return kernels.sums.all_but(g, -1)
     return np.add.reduce(g, axis=axes).reshape(shape)
 
 
@@ -234,8 +235,9 @@ def _deliver(leaf: Leaf, g) -> None:
         tensor._grad = old.detach() + wrap(np.asarray(g))
     else:
         np.add(old.array, g, out=old.array)
-    for hook in tuple((leaf.post_hooks or {}).values()):
-        hook(tensor)
+    if leaf.post_hooks:
+        for hook in tuple(leaf.post_hooks.values()):
+            hook(tensor)
 
 
 def _references_on_the_way(g=None, depth: int = 2) -> int:
@@ -296,7 +298,8 @@ def _seeds(tensors: tuple, gradients, create_graph: bool) -> dict:
                     "a gradient is implied only for one number, this tensor has shape "
                     f"{tensor.shape}: reduce it first, as in .sum().backward(), or pass gradient="
                 )
-            g = np.ones_like(tensor.array)
+            g = np.empty_like(tensor.array)
+            g.fill(1)
         elif (shape := g.shape if isinstance(g, Tensor) else np.shape(g)) != tensor.shape:
             raise ShapeError(f"gradient expected shape {tensor.shape}, got {shape}")
         if isinstance(g, Tensor) and not create_graph:

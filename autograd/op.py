@@ -146,7 +146,20 @@ class Op:
         optional = all(name in self.defaults for name in self.params)
         self.leading = self.positional[: len(self.inputs)] == self.inputs
         several = self.variadic or self.residuals or self.outputs or self.kind == "view"
-        self.simple = optional and self.leading and not several
+        self.simple = optional and not several
+        self.defaults_of_params = {name: self.defaults[name] for name in self.params if optional}
+        self.defaults_of_rest = self._defaults_of_rest() if optional else {}
+
+    def _defaults_of_rest(self) -> dict[int, tuple]:
+        """For calls with so many arrays by position, and nothing else: the other inputs' values."""
+        first = 0
+        while self.positional[first : first + 1] == self.inputs[first : first + 1] != ():
+            first += 1
+        required = sum(name not in self.defaults for name in self.inputs)
+        return {
+            count: tuple(self.defaults[name] for name in self.inputs[count:])
+            for count in range(required, first + 1)
+        }
 
     @property
     def public_name(self) -> str:
@@ -175,6 +188,8 @@ class Op:
 
     def bind(self, args: tuple, keywords: dict) -> tuple[tuple, dict]:
         """Sort a call's arguments as Python would, into array inputs and the rest with defaults."""
+        if not keywords and len(args) in self.defaults_of_rest:
+            return args + self.defaults_of_rest[len(args)], self.defaults_of_params
         star = self.star
         if star is not None and len(args) > star and isinstance(args[star], (int, np.integer)):
             args = (*args[:star], args[star:])

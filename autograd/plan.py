@@ -27,7 +27,8 @@ class Plan:
         self.keep: list[tuple[str, Any]] = []  # (kind, which) of each item a node saves
         rules = dict.fromkeys(self._rules())
         self.joint = any(len(rule.inputs) > 1 for rule in rules)
-        self.calls = [self._bind(rule) for rule in rules]
+        self.calls = [self._bind([rule]) for rule in rules]
+        self.all_calls = self._bind(list(rules), "[{}]")
         if self.joint:
             (rule,) = rules  # an op has either one joint rule or one rule per input
             self.order = tuple(op.inputs.index(name) for name in rule.inputs)
@@ -35,6 +36,7 @@ class Plan:
         if op.reference is not None:
             self.reference_slots = [self._slot("input", i) for i in range(len(op.inputs))]
         self.save = self._saver()
+        self.inputs = self._reader()
 
     def pull(self, node: Node, g, saved, useful) -> list:
         """The gradient of each live input given `g`; None for those outside the set `useful`."""
@@ -47,7 +49,7 @@ class Plan:
             grads = dict(zip(self.order, self.calls[0](g, saved, params, needs), strict=True))
             return [grads[i] for i in self.live]
         if useful is None:
-            return [call(g, saved, params, None) for call in self.calls]
+            return self.all_calls(g, saved, params, None)
         return [
             call(g, saved, params, None) if parent in useful else None
             for call, parent in zip(self.calls, node.parents, strict=True)
@@ -71,14 +73,18 @@ class Plan:
         """The rule of each live input."""
         return [self.op.rules[self.op.inputs[i]] for i in self.live]
 
-    def _bind(self, rule: Rule) -> Callable:
-        """One call of `rule`, each argument read from where the node keeps it.
+    def _bind(self, rules: list[Rule], form: str = "{}") -> Callable:
+        """One call of each rule, each argument read from where the node keeps it.
 
-        It is written out as source once per rule, as dataclasses do with __init__: looping over
+        It is written out as source once per plan, as dataclasses do with __init__: looping over
         argument names at every backward would cost more than most rules do.
         """
-        arguments = ", ".join(self._argument(name) for name in rule.arguments)
-        return eval(f"lambda g, saved, params, needs: rule({arguments})", {"rule": rule.function})
+        calls = ", ".join(
+            f"rule{i}({', '.join(self._argument(name) for name in rule.arguments)})"
+            for i, rule in enumerate(rules)
+        )
+        names = {f"rule{i}": rule.function for i, rule in enumerate(rules)}
+        return eval(f"lambda g, saved, params, needs: {form.format(calls)}", names)
 
     def _argument(self, name: str) -> str:
         op = self.op
@@ -116,6 +122,12 @@ class Plan:
         }
         items = "".join(source[kind].format(which) + ", " for kind, which in self.keep)
         return eval(f"lambda arrays, out, residuals: ({items})", {"shape": np.shape})
+
+    def _reader(self) -> Callable:
+        """A function of (args, arrays) giving what a node knows of its live inputs."""
+        nodes = ", ".join(f"args[{i}]._node" for i in self.live)
+        shapes = ", ".join(f"(arrays[{i}].shape, arrays[{i}].dtype)" for i in self.live)
+        return eval(f"lambda args, arrays: ([{nodes}], [{shapes}])")
 
 
 class VariadicPlan(Plan):

@@ -24,7 +24,7 @@ def cast(value, dtype: np.dtype):
 def settled(arrays) -> bool:
     """Whether there is nothing to do: float arrays of one dtype, or Python numbers beside them.
 
-    Beside a float array NumPy, too, lets a Python number give way.
+    Beside a float array NumPy, too, lets a Python number give way. None stands for an absent one.
     """
     first = arrays[0]
     if type(first) is not np.ndarray:
@@ -36,7 +36,7 @@ def settled(arrays) -> bool:
         if type(a) is np.ndarray:
             if a.dtype is not dtype:
                 return False
-        elif type(a) is not float and type(a) is not int:
+        elif a is not None and type(a) is not float and type(a) is not int:
             return False
     return True
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -20,12 +20,15 @@ from autograd.tensor import next_seq
 from autograd.where import Place, caller
 
 
-class Write(NamedTuple):
-    owner: weakref.ref  # drops the entry when the memory goes away
-    number: int
-    seq: int
-    name: str
-    where: Place | None
+class Write:
+    """The last write to some memory."""
+
+    __slots__ = ("name", "number", "owner", "seq", "where")
+
+    def __init__(self, owner: weakref.ref, seq: int, name: str, where: Place | None):
+        self.owner = owner  # drops the entry when the memory goes away
+        self.number = 1
+        self.seq, self.name, self.where = seq, name, where
 
 
 WRITES: dict[int, Write] = {}
@@ -53,14 +56,16 @@ def wrote(array: np.ndarray, name: str) -> None:
 def wrote_together(arrays: Iterable[np.ndarray], name: str) -> None:
     """Enter that `name` has just changed the memory of these arrays."""
     global last_write
-    last_write, where = next_seq(), caller()
+    last_write = seq = next_seq()
+    where = caller()
     for array in arrays:
         memory = owner(array)
-        last = WRITES.get(id(memory))
-        if last is None:
-            WRITES[id(memory)] = Write(_watched(memory), 1, last_write, name, where)
+        write = WRITES.get(id(memory))
+        if write is None:
+            WRITES[id(memory)] = Write(_watched(memory), seq, name, where)
         else:
-            WRITES[id(memory)] = Write(last.owner, last.number + 1, last_write, name, where)
+            write.number += 1
+            write.seq, write.name, write.where = seq, name, where
 
 
 def _watched(memory: np.ndarray) -> weakref.ref:

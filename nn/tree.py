@@ -90,7 +90,9 @@ class Tree:
     def __getattr__(self, name: str) -> Any:
         # Only called for what is not an ordinary attribute.
         attributes = self.__dict__
-        for table in ("_parameters", "_buffers", "_modules"):
+        if (parameters := attributes.get("_parameters")) is not None and name in parameters:
+            return parameters[name]
+        for table in ("_buffers", "_modules"):
             if table in attributes and name in attributes[table]:
                 return attributes[table][name]
         if "_modules" not in attributes and not name.startswith("__"):

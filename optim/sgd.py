@@ -78,8 +78,14 @@ class SGD(Optimizer):
 
     def settings(self, group: dict) -> tuple[float, ...]:
         """The options as numbers."""
-        names = ("lr", "momentum", "dampening", "weight_decay")
-        return (*(float(group[name]) for name in names), group["nesterov"], group["maximize"])
+        return (
+            float(group["lr"]),
+            float(group["momentum"]),
+            float(group["dampening"]),
+            float(group["weight_decay"]),
+            group["nesterov"],
+            group["maximize"],
+        )
 
     def alone(self, row: tuple, group: dict) -> None:
         """Change one parameter and its momentum."""

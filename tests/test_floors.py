@@ -26,8 +26,8 @@ FLOORS = [
     ["autograd.hooks", "autograd.function", "autograd.creation", "autograd.layout"],
     ["autograd", "autograd.linalg", "autograd.special"],
     [
-        "autograd.functional", "autograd.gradient_check", "autograd.graph_reading",
-        "autograd.serialize", "autograd.utils",
+        "autograd.events", "autograd.flops", "autograd.functional", "autograd.gradient_check",
+        "autograd.graph_reading", "autograd.profiler", "autograd.serialize", "autograd.utils",
     ],
     ["autograd.graph", "autograd.interop", "autograd.testing"],
     ["autograd.conventions", "autograd.reference", "autograd.stubs"],

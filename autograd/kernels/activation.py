@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from autograd.kernels import choose
 from autograd.kernels.choose import compiled, worth
 from autograd.kernels.plain import activation as plain
 
@@ -21,7 +22,8 @@ def _chosen(twin: Callable, work: float, arrays: int = 1) -> Callable:
 
     @functools.wraps(twin)
     def call(*args) -> np.ndarray:
-        if worth(work * args[0].size, *args[:arrays]):
+        amount = work * args[0].size
+        if amount >= choose.least and worth(amount, *args[:arrays]):
             return getattr(compiled("activation"), name)(*args)
         return twin(*args)
 

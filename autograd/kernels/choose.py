@@ -28,12 +28,13 @@ def _least() -> float:
     return LEAST[wish] if importlib.util.find_spec("numba") else math.inf
 
 
-_from = _least()
+# The hottest pickers compare with it before they call `worth`.
+least = _least()
 
 
 def worth(work: float, first: np.ndarray, *others: np.ndarray | None) -> bool:
     """Whether to compile: there is `work` enough, on arrays of one dtype that kernels know."""
-    if work < _from or first.dtype.char not in "fd":
+    if work < least or first.dtype.char not in "fd":
         return False
     return all(other is None or other.dtype == first.dtype for other in others)
 
@@ -47,9 +48,9 @@ def compiled(family: str) -> ModuleType:
 @contextmanager
 def use(kind: str) -> Iterator[None]:
     """Within, work of any size is done as named: "auto", "plain" or "compiled"."""
-    global _from
-    before, _from = _from, LEAST[kind]
+    global least
+    before, least = least, LEAST[kind]
     try:
         yield
     finally:
-        _from = before
+        least = before

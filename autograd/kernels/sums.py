@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import numpy as np
 
+from autograd.kernels import choose
 from autograd.kernels.choose import compiled, worth
 from autograd.kernels.plain import sums as plain
 
 
 def sum_rows(x: np.ndarray) -> np.ndarray:
     """The sum of the rows of a matrix."""
-    return (compiled("sums") if worth(x.size, x) else plain).sum_rows(x)
+    if x.size >= choose.least and worth(x.size, x):
+        return compiled("sums").sum_rows(x)
+    return plain.sum_rows(x)
 
 
 def all_but(x: np.ndarray, axis: int) -> np.ndarray:
     """Sum over all axes but one; fast where that one lies innermost in memory."""
-    moved = np.moveaxis(x, axis, -1)
+    last = axis in (-1, x.ndim - 1)
+    moved = x if last else np.moveaxis(x, axis, -1)
     if moved.flags.c_contiguous:
-        return sum_rows(moved.reshape(-1, moved.shape[-1]))
+        return sum_rows(moved if moved.ndim == 2 else moved.reshape(-1, moved.shape[-1]))
     return np.add.reduce(x, axis=tuple(i for i in range(x.ndim) if i != axis % x.ndim))

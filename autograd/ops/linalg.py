@@ -27,7 +27,7 @@ def _pairs(*items):
 
 def _rows(a):
     """All leading axes of `a` as one."""
-    return a.reshape(math.prod(a.shape[:-1]), a.shape[-1])
+    return a if a.ndim == 2 else a.reshape(math.prod(a.shape[:-1]), a.shape[-1])
 
 
 # -- matmul ----------------------------------------------------------------------------------------
@@ -400,7 +400,8 @@ def linear(input: Array, weight: Array, bias: Array | None = None):
     if bias is not None and bias.shape not in ((), outputs):
         raise ShapeError(f"expected a bias of shape {outputs}, got {bias.shape}")
     out = kernels.gemm.linear(_rows(input), weight if outputs else weight[None], bias)
-    return out.reshape(input.shape[:-1] + outputs)
+    shape = input.shape[:-1] + outputs
+    return out if out.shape == shape else out.reshape(shape)
 
 
 def _linear_input(g, weight):

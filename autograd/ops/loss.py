@@ -24,11 +24,12 @@ REDUCTIONS = ("none", "mean", "sum")
 
 def check_reduction(reduction, size_average=None, reduce=None, allowed=REDUCTIONS) -> None:
     """Refuse unknown reductions and the two arguments that came before `reduction`."""
+    if size_average is None and reduce is None and reduction in allowed:
+        return
     for name, value in (("size_average", size_average), ("reduce", reduce)):
         if value is not None:
             raise TypeError(f"{name} is not supported: use reduction='mean', 'sum' or 'none'")
-    if reduction not in allowed:
-        raise ValueError(f"reduction expected one of {', '.join(allowed)}; got {reduction!r}")
+    raise ValueError(f"reduction expected one of {', '.join(allowed)}; got {reduction!r}")
 
 
 def check_shapes(input, target, name: str = "target") -> None:
@@ -307,7 +308,8 @@ def binary_cross_entropy_with_logits(input: Array, target: Array, weight: Array 
     tensor(5000.)
     """
     _check(input, target, weight, reduction, size_average, reduce)
-    _check(input, target, pos_weight, reduction)
+    if pos_weight is not None:
+        _check(input, target, pos_weight, reduction)
     return kernels.loss.binary_cross_entropy_with_logits(
         input, target, weight, pos_weight, reduction
     )

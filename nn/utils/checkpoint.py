@@ -137,7 +137,7 @@ class Run:
                 if write is not None and write.seq > mark:
                     place = bisect(times, write.seq)
                     if place < len(times):
-                        WRITES[key] = write._replace(seq=self.seqs[place])  # type: ignore[index]
+                        write.seq = self.seqs[place]
 
     def _versions(self) -> list[int]:
         return [version(t.array) for t in _tensors((self.args, self.kwargs))]

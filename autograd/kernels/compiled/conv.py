@@ -9,7 +9,8 @@ The gradient of the input is the same correlation, of the output's gradient with
 around; with strides, one for each residue of the position, with every stride-th row and column of
 the filter.
 
-Other ways where they are faster: one product for filters of one pixel, `depthwise` for a filter to
+An image of one channel is first folded (`fold`), so that its runs are long. Other ways where they
+are faster: one product for filters of one pixel, `depthwise` for a filter to
 each channel, and `winograd` for filters of 3 x 3 and many channels, which rounds a little more and
 which `WINOGRAD` (or the environment variable ``NUMBAGRAD_WINOGRAD=0``) switches off.
 """
@@ -23,6 +24,8 @@ import numpy as np
 from numba import prange, types
 
 from autograd.kernels.compiled import conv_weight, depthwise, gemm, spread, winograd
+from autograd.kernels.compiled.conv_plan import joined_runs, plan_pixels, plan_rows, tap_offsets
+from autograd.kernels.compiled.fold import folded
 from autograd.kernels.compiled.jit import array, get_num_threads, kernel
 from autograd.kernels.compiled.layout import (
     as_filters,
@@ -38,9 +41,8 @@ from autograd.kernels.compiled.product import ROWS, SIZE, TILE
 from autograd.kernels.compiled.tile import block, call_tile
 
 WINOGRAD = os.environ.get("NUMBAGRAD_WINOGRAD", "1") != "0"
-BLOCK_BYTES = 1 << 18  # of padded input, that stays in the second cache
-SEEN_BYTES = 1 << 18  # of what some pixels see, side by side
 SHORT_ROW = 6  # pixels of output, below which tiles are filled with several rows
+MOST_FOLDED = 16  # rows of a filter for one channel, that become channels
 FEW_INPUTS = 8  # channels of an input whose gradient is spread rather than gathered
 int64 = types.int64
 
@@ -150,55 +152,18 @@ def _correlate(x, taps, order, offsets, out, bias, stride, relu=False):
 
     Tap ``order[i]`` reads at ``offsets[i]`` (y, x) from the pixel `stride` times that of `out`.
     """
-    unit = block(x.dtype.char)
-    groups, _, _, given = taps.shape
     packed = packed_taps(taps, order)
-    runs, length = _runs(offsets, given, groups)
-    n, rows, columns, _ = out.shape
-    threads, start = get_num_threads(), NOTHING[x.dtype.char] if bias is None else bias
-    work = out.size * packed.shape[2] // 32
-    if out.flags.c_contiguous and columns < SHORT_ROW:
-        line = x.itemsize * (packed.shape[2] + 16)
-        pixels = (
-            max(14, min(SEEN_BYTES // line, -(-n * rows * columns // (4 * threads)))) // 14 * 14
-        )
-        geometry = np.array([*stride, length, pixels, relu], np.int64)
-        space = workspace(threads, pixels * line)
-        correlate_gathered(x, packed, out, start, runs, geometry, unit, space, work=work)
-        return
-    low, high = runs.min(axis=0), runs.max(axis=0) + np.array([1, length // x.shape[3] or 1])
-    reach = (rows - 1) * stride[0] + high[0], (columns - 1) * stride[1] + high[1]
-    padded = low.min() < 0 or reach[0] > x.shape[1] or reach[1] > x.shape[2]
-    line = x.itemsize * x.shape[3] * ((columns - 1) * stride[1] + high[1] - low[1])
-    # As many rows as fit into the cache, but a task for every thread at the least.
-    tall = max(1, min(rows, (BLOCK_BYTES // line - (high[0] - low[0])) // stride[0] + 1))
-    tall = max(1, min(tall, -(-rows * n // (2 * threads))))
-    needed = line * ((tall - 1) * stride[0] + high[0] - low[0]) if padded else 0
-    geometry = np.array([*stride, length, tall, padded, relu], np.int64)
-    correlate(
-        x, packed, out, start, runs, geometry, unit, workspace(threads, int(needed) + 64),
-        work=work,
+    groups, threads, char = len(taps), get_num_threads(), x.dtype.char
+    runs, _ = joined_runs(tuple(offsets), taps.shape[3], groups)
+    work, unit = out.size * packed.shape[2] // 32, block(char)
+    start = NOTHING[char] if bias is None else bias
+    short = out.flags.c_contiguous and out.shape[2] < SHORT_ROW
+    plan, run = (plan_pixels, correlate_gathered) if short else (plan_rows, correlate)
+    geometry, needed = plan(
+        x.shape, out.shape, x.itemsize, tuple(offsets), len(offsets) * taps.shape[3], groups,
+        tuple(stride), relu, threads,
     )  # fmt: skip
-
-
-def _runs(offsets, channels, groups):
-    """Taps side by side, joined to runs of pixels where contiguous: the runs and their length."""
-    offsets = np.array(offsets, np.int64).reshape(-1, 2)
-    across = next(i for i in range(1, len(offsets) + 1)
-                  if i == len(offsets) or offsets[i, 0] != offsets[0, 0])  # fmt: skip
-    line = offsets[:across]
-    joined = groups == 1 and np.array_equal(line - line[0], [(0, i) for i in range(across)])
-    if not joined:
-        return offsets, channels
-    return np.ascontiguousarray(offsets[::across]), across * channels
-
-
-def _offsets(kernel_size, padding, dilation):
-    """Where the taps of a filter read, from the pixel of the input that the output's stands for."""
-    return [
-        (i * dilation[0] - padding[0][0], j * dilation[1] - padding[1][0])
-        for i, j in np.ndindex(*kernel_size)
-    ]
+    run(x, packed, out, start, runs, geometry, unit, workspace(threads, needed), work=work)
 
 
 def _as_images(*arrays, axes):
@@ -230,8 +195,11 @@ def forward(x, w, bias, stride, padding, dilation, groups, relu=False):
         )
     ]
     outputs, given = w.shape[:2]
+    if _folds(w.shape, groups) and len(x) and min(size) > 0:
+        x, w = folded(x, w.shape, size, stride, padding, dilation), w.transpose(0, 2, 1, 3)
+        given, stride, padding, dilation = w.shape[1], *_unfolded(stride, dilation)
     out = np.empty((len(x), *size, outputs), x.dtype)
-    offsets = _offsets(w.shape[2:], padding, dilation)
+    offsets = tap_offsets(w.shape[2:], padding, dilation)
     if out.size == 0:
         pass
     elif _sees_all(x.shape, w.shape, padding, groups):
@@ -251,6 +219,17 @@ def forward(x, w, bias, stride, padding, dilation, groups, relu=False):
         else:
             _correlate(images, taps, order, offsets, out, bias, stride, relu)
     return _result(out, axes)
+
+
+def _folds(w_shape, groups) -> bool:
+    """Whether an image of one channel is to be folded, see `fold`."""
+    _, given, rows, columns = w_shape
+    return given == groups == 1 and 1 < rows <= MOST_FOLDED and columns > 1
+
+
+def _unfolded(stride, dilation):
+    """Stride, padding and dilation that remain once the rows of the filter are folded."""
+    return (1, stride[1]), ((0, 0), (0, 0)), (1, dilation[1])
 
 
 def _sees_all(x_shape, w_shape, padding, groups) -> bool:
@@ -274,7 +253,7 @@ def input_gradient(g, w, x_shape, stride, padding, dilation, groups):
     outputs, given, *kernel_size = w.shape
     errors = channels_last(g)
     dx = np.empty((n, height, width, channels), errors.dtype)
-    offsets = _offsets(kernel_size, padding, dilation)
+    offsets = tap_offsets(kernel_size, padding, dilation)
     taps = len(offsets)
     suited = g.dtype, (n, outputs), (given, outputs, *kernel_size), (height, width)
     if dx.size == 0:
@@ -300,8 +279,8 @@ def input_gradient(g, w, x_shape, stride, padding, dilation, groups):
         packed = packed_taps(backward_taps(w, groups), list(range(taps - 1, -1, -1)))
         corner = padding[0][0] - kernel_size[0] + 1, padding[1][0] - kernel_size[1] + 1
         winograd.forward(errors, packed[0], dx, None, corner)
-    elif groups == 1 and given < FEW_INPUTS:
-        spread.input_gradient(errors, w, dx, *_runs(offsets, given, groups), stride)
+    elif groups == 1 and given < FEW_INPUTS and max(dilation) == 1:
+        spread.input_gradient(errors, w, dx, stride, padding)
     else:
         _by_residues(errors, backward_taps(w, groups), dx, kernel_size, stride, padding, dilation)
     return _result(dx, axes)
@@ -338,9 +317,15 @@ def weight_gradient(g, x, w_shape, stride, padding, dilation, groups):
         shape = (*w_shape[:2], 1, w_shape[2])
     stride, padding, dilation = _settings(stride, padding, dilation)
     outputs, given, *kernel_size = shape
-    offsets = _offsets(kernel_size, padding, dilation)
+    offsets = tap_offsets(kernel_size, padding, dilation)
     if g.size == 0 or x.size == 0:
         return np.zeros(w_shape, x.dtype)
+    if _folds(shape, groups):
+        x = folded(x, shape, g.shape[2:], stride, padding, dilation)
+        shape, given = (outputs, kernel_size[0], 1, kernel_size[1]), kernel_size[0]
+        stride, padding, dilation = _unfolded(stride, dilation)
+        kernel_size = shape[2:]
+        offsets = tap_offsets(kernel_size, padding, dilation)
     errors = channels_last(g)
     if _sees_all(x.shape, shape, padding, groups):
         taps = np.empty((1, outputs, given * len(offsets)), x.dtype)
@@ -357,7 +342,7 @@ def weight_gradient(g, x, w_shape, stride, padding, dilation, groups):
     ):
         taps = winograd.weight_gradient(errors, channels_last(x), offsets[0])
     else:
-        runs, length = _runs(offsets, given, groups)
+        runs, length = joined_runs(offsets, given, groups)
         count = len(offsets) * given
         taps = conv_weight.gradient(errors, channels_last(x), runs, length, count, stride, groups)
     return as_filters(taps, shape).reshape(w_shape)

@@ -11,13 +11,16 @@ import numpy as np
 from numba import prange, types
 
 from autograd.kernels.compiled.jit import array, get_num_threads, kernel
-from autograd.kernels.compiled.layout import gather
+from autograd.kernels.compiled.layout import copy_padded, gather
 from autograd.kernels.compiled.memory import workspace
 from autograd.kernels.compiled.product import COLUMNS, ROWS, SIZE, TILE
 from autograd.kernels.compiled.tile import block, call_tile
 
 PIXELS = 256  # that a strip is deep
 PARTS = 8  # of the pixels, summed apart, where there are too few strips to share
+FEW_OUTPUTS = 32  # for which gathering strips costs more than it saves
+LONG_ROW = 8  # pixels of output, from which a row of them is deep enough
+IMAGE_BYTES = 1 << 18  # of an image, that stays in the second cache
 int64 = types.int64
 
 
@@ -65,6 +68,62 @@ def correlate_outputs(x, g, out, runs, geometry, unit, space):
                     done += now
 
 
+@kernel(lambda T: (array(T, 4), array(T, 4), array(T, 3, out=True), array(int64, 2),
+                   array(int64, 1), array(int64, 1), array(types.uint8, 2, out=True)))  # fmt: skip
+def correlate_few_outputs(x, g, out, runs, geometry, unit, space):
+    """The same for one group, into out (parts, O, runs and elements), with nothing gathered.
+
+    A run's strip for a row of pixels is a part of the padded image, whose rows overlap. Reading it
+    costs more than reading a strip of its own, but with few outputs gathering one costs most.
+    """
+    n, height, width, channels = x.shape
+    _, rows, columns, outputs = g.shape
+    parts, _, depth = out.shape
+    stride_y, stride_x, length = geometry
+    size, high, wide = unit[SIZE], unit[ROWS], unit[COLUMNS]
+    tiles, threads = (outputs + high - 1) // high, len(space)
+    top, left = runs[:, 0].min(), runs[:, 1].min()
+    deep = (rows - 1) * stride_y + runs[:, 0].max() - top + 1
+    across = (columns - 1) * stride_x + runs[:, 1].max() - left + length // channels
+    for thread in prange(threads):
+        padded = space[thread].ctypes.data
+        for part in range(thread, parts, threads):
+            for image in range(n * part // parts, n * (part + 1) // parts):
+                source = x.ctypes.data + size * image * height * width * channels
+                copy_padded(size, source, height, width, channels, top, left, deep, across, padded)
+                for task in range(rows * len(runs)):
+                    y, run = task // len(runs), task % len(runs)
+                    row = (y * stride_y + runs[run, 0] - top) * across + runs[run, 1] - left
+                    for begin in range(0, length, wide):
+                        done = 0
+                        for t in range(tiles):
+                            now = (outputs - done) // (tiles - t)
+                            error = ((image * rows + y) * columns) * outputs + done
+                            place = (part * outputs + done) * depth + run * length + begin
+                            call_tile(
+                                unit[TILE], g.ctypes.data + size * error, 1, outputs,
+                                padded + size * (row * channels + begin), stride_x * channels,
+                                out.ctypes.data + size * place, depth, columns, now,
+                                min(wide, length - begin), 1, 0, 0,
+                            )  # fmt: skip
+                            done += now
+
+
+def _few_outputs(g, x, runs, length, stride) -> np.ndarray:
+    """The same for few outputs and runs of whole pixels: see `gradient`."""
+    unit, (n, rows, columns, outputs), channels = block(x.dtype.char), g.shape, x.shape[3]
+    (top, left), (bottom, right) = runs[0].tolist(), runs[-1].tolist()
+    deep = (rows - 1) * stride[0] + bottom - top + 1
+    across = (columns - 1) * stride[1] + right - left + length // channels
+    needed = (deep * across * channels + int(unit[COLUMNS])) * x.itemsize
+    out = np.zeros((min(n, PARTS), outputs, len(runs) * length), x.dtype)
+    correlate_few_outputs(
+        x, g, out, runs, np.array([*stride, length], np.int64), unit,
+        workspace(get_num_threads(), needed), work=g.size * out.shape[2] // 32,
+    )  # fmt: skip
+    return np.add.reduce(out, axis=0)
+
+
 def gradient(g, x, runs, length, count, stride, groups) -> np.ndarray:
     """The gradient as taps (O, taps, C), of errors g and images x (N, H, W, channels).
 
@@ -72,6 +131,10 @@ def gradient(g, x, runs, length, count, stride, groups) -> np.ndarray:
     """
     unit = block(x.dtype.char)
     outputs, wide = g.shape[3], int(unit[COLUMNS])
+    whole = groups == 1 and length > x.shape[3]
+    few = outputs <= FEW_OUTPUTS and g.shape[2] >= LONG_ROW
+    if whole and few and x[0].nbytes <= IMAGE_BYTES:
+        return _few_outputs(g, x, runs, length, stride)
     # The number of parts depends on nothing but the sizes: so does the order of the sums.
     parts = PARTS if groups * -(-count // wide) < 2 * PARTS else 1
     out = np.zeros((parts, groups, outputs // groups, count), x.dtype)

@@ -264,32 +264,40 @@ def together(name: str, rows: list[tuple], options: tuple[float, ...]) -> list[i
     options : tuple of float
         In the order of the kernel.
     """
-    tables: dict[str, list[int]] = {}
-    elements: dict[str, int] = {}
+    tables: dict[str, list[int]] = {"f": [], "d": []}
+    elements = dict.fromkeys(tables, 0)
     left = []
     for number, row in enumerate(rows):
-        param, grad, step = row[:3]
-        dtype, size, char = param.dtype, param.size, param.dtype.char
-        fits = (
-            char in LIKE
-            and param.flags.carray
-            and grad.flags.c_contiguous
-            and grad.dtype is dtype
-            and grad.size == size
-            and (step is None or step.dtype is FLOAT32)
-        )
-        if fits:
-            for a in row[3:]:
-                if a is not None and not (a.flags.carray and a.dtype is dtype and a.size == size):
-                    fits = False
-        if not fits:
+        if not _suits(*row):
             left.append(number)
             continue
-        entries = tables.setdefault(char, [])
+        param = row[0]
+        char, size = param.dtype.char, param.size
+        entries = tables[char]
         entries.append(size)
-        entries += [0 if a is None else id(a) for a in row]
-        elements[char] = elements.get(char, 0) + size
+        for a in row:
+            entries.append(0 if a is None else id(a))
+        elements[char] += size
     for char, entries in tables.items():
-        table = np.array(entries, np.int64).reshape(-1, 1 + len(rows[0]))
-        KERNELS[name](LIKE[char], table, np.array(options), work=WORK * elements[char])
+        if entries:
+            table = np.array(entries, np.int64).reshape(-1, 1 + len(rows[0]))
+            KERNELS[name](LIKE[char], table, np.array(options), work=WORK * elements[char])
     return left
+
+
+def _suits(param: np.ndarray, grad: np.ndarray, step: np.ndarray | None, *state) -> bool:
+    """Whether the kernels can update a parameter, given its row."""
+    dtype, size = param.dtype, param.size
+    if not (
+        dtype.char in "fd"
+        and param.flags.carray
+        and grad.flags.c_contiguous
+        and grad.dtype is dtype
+        and grad.size == size
+        and (step is None or step.dtype is FLOAT32)
+    ):
+        return False
+    for a in state:
+        if a is not None and not (a.flags.carray and a.dtype is dtype and a.size == size):
+            return False
+    return True

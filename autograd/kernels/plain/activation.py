@@ -57,7 +57,7 @@ def elu_gradient(g, x, alpha):
 
 def sigmoid(x):
     """1 / (1 + exp(-x)); an overflow of exp is an infinity, and its reciprocal right: 0."""
-    return 1 / (1 + np.exp(-x))
+    return np.reciprocal(1 + np.exp(-x))
 
 
 def sigmoid_gradient(g, y):

@@ -13,12 +13,12 @@ def matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     if a.ndim > 2 and b.ndim == 2 and a.flags.c_contiguous and a.size:
         rows = a.reshape(-1, a.shape[-1])
         return np.matmul(rows, b).reshape(*a.shape[:-1], b.shape[1])
-    return np.matmul(a, b)
+    return a.dot(b) if a.ndim == b.ndim == 2 else np.matmul(a, b)  # `dot` is called sooner
 
 
 def linear(input: np.ndarray, weight: np.ndarray, bias: np.ndarray | None) -> np.ndarray:
     """``input @ weight.T + bias``, for an `input` (n, k), a `weight` (m, k) and a `bias` (m,)."""
-    out = np.matmul(input, weight.T)
+    out = input.dot(weight.T)
     if bias is not None:
         out += bias
     return out

@@ -15,9 +15,11 @@ def reduce(losses, reduction, weight=None, divisor=None):
         losses = losses * weight
     if reduction == "none":
         return losses
-    total = np.sum(losses)
+    total = np.add.reduce(losses, axis=None)
     if reduction == "sum":
         return total
+    if divisor is None and losses.size:
+        return total / losses.size
     with np.errstate(invalid="ignore"):  # the mean of nothing is NaN, without a word
         return total / (losses.size if divisor is None else divisor)
 
