@@ -16,6 +16,7 @@ from autograd import functional as functional
 from autograd import interop as interop
 from autograd import linalg as linalg
 from autograd import special as special
+from autograd import profiler as profiler
 from autograd import testing as testing
 from autograd import utils as utils
 from autograd.creation import arange as arange

@@ -119,7 +119,16 @@ def _package() -> str:
     import autograd
 
     imports = {
-        "autograd": ["cuda", "functional", "interop", "linalg", "special", "testing", "utils"],
+        "autograd": [
+            "cuda",
+            "functional",
+            "interop",
+            "linalg",
+            "special",
+            "profiler",
+            "testing",
+            "utils",
+        ],
         "autograd.op": ["OPS"],
         "autograd.tensor": ["Tensor"],
     }
