@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-
+from autograd.memory_format import laid_out
 from nn.conv import Conv2d, Conv3d, ConvTranspose2d, ConvTranspose3d
 from nn.module import Module
 
@@ -54,10 +53,5 @@ def _convert(module: Module, kinds: tuple, memory_format, channels_last: str) ->
         )
     for part in module.modules():
         if isinstance(part, kinds):
-            weight = part.weight
-            if name == channels_last:
-                last = np.ascontiguousarray(np.moveaxis(weight.array, 1, -1))
-                weight.data = np.moveaxis(last, -1, 1)
-            else:
-                weight.data = np.ascontiguousarray(weight.array)
+            part.weight.data = laid_out(part.weight.array, name)
     return module

@@ -113,11 +113,11 @@ event.register("numba:compile", _Announcer())
 # -- the decorators --------------------------------------------------------------------------------
 
 
-def inner(function: Callable) -> Callable:
+def inner(function: Callable, fastmath: set[str] = FAST) -> Callable:
     """Declare a function that kernels call; it is compiled with them."""
     with caching() as cache:
         return numba.njit(
-            cache=cache, nogil=True, error_model="numpy", fastmath=FAST, boundscheck=False
+            cache=cache, nogil=True, error_model="numpy", fastmath=fastmath, boundscheck=False
         )(function)
 
 

@@ -10,6 +10,7 @@ steps, which may differ between parameters, are arrays of one float32 and are ra
 
 from __future__ import annotations
 
+import functools
 import math
 
 import numpy as np
@@ -18,6 +19,11 @@ from numba.extending import intrinsic
 
 from autograd.kernels.compiled.jit import array, inner, kernel
 from autograd.kernels.compiled.mathematics import choose
+
+# Every operation rounds by itself: a step is repeated thousands of times, and which of its sums and
+# products are fused may differ from one compilation to the next. Memory is what takes the time.
+EXACT: set[str] = set()
+exact = functools.partial(inner, fastmath=EXACT)
 
 BLOCK = 1 << 13  # elements in a block
 WORK = 4  # elementary operations for each element, roughly
@@ -40,7 +46,7 @@ def place(typingctx, of, address):
     return pointer(of, address), generate
 
 
-@inner
+@exact
 def part(like, table, row, column, start, stop):
     """The numbers from `start` to `stop` of an array in the table; of none, those of the param."""
     object_ = table[row, column] if table[row, column] != 0 else table[row, PARAM]
@@ -48,13 +54,13 @@ def part(like, table, row, column, start, stop):
     return carray(place(like, address + like.itemsize * start), stop - start)
 
 
-@inner
+@exact
 def steps(table, row):
     """The count of steps of a parameter, an array of one number."""
     return carray(place(np.float32, carray(place(table, table[row, STEP] + HEADER), 1)[0]), 1)
 
 
-@inner
+@exact
 def begin(table):
     """Raise the counts of steps, and return how many blocks there are in all."""
     blocks = 0
@@ -65,7 +71,7 @@ def begin(table):
     return blocks
 
 
-@inner
+@exact
 def find(table, block):
     """The row that a block belongs to, and where in its arrays it starts and stops."""
     row, before = 0, 0
@@ -79,14 +85,14 @@ def find(table, block):
     return row, start, min(start + BLOCK, table[row, SIZE])
 
 
-@inner
+@exact
 def penalised(p, g, decay, sign):
     """The gradient to descend: that of the loss (or of minus it) and of the penalty on `p`."""
     g *= sign
     return choose(decay != 0, g + decay * p, g)
 
 
-@inner
+@exact
 def lerp(a, b, weight, rest):
     """From a towards b, computed from the nearer end; `rest` is one minus the weight."""
     return choose(weight < rest, a + weight * (b - a), b - rest * (b - a))
@@ -97,13 +103,13 @@ def signature(T):
     return array(T, 1), array(types.int64, 2), array(types.float64, 1)
 
 
-@inner
+@exact
 def sgd_block(p, g, lr, decay, sign):
     for i in range(p.size):
         p[i] -= lr * penalised(p[i], g[i], decay, sign)
 
 
-@inner
+@exact
 def momentum_block(p, g, b, lr, momentum, gain, ahead, decay, sign):
     # `ahead` is nesterov's momentum: what is descended along is ``b``, or ``g + momentum * b``.
     nesterov = ahead != 0
@@ -113,7 +119,7 @@ def momentum_block(p, g, b, lr, momentum, gain, ahead, decay, sign):
         p[i] -= lr * choose(nesterov, now + ahead * b[i], b[i])
 
 
-@kernel(signature)
+@kernel(signature, EXACT)
 def sgd(like, table, options):
     """Rows: param, grad, none, buffer or none, something if the buffer is new (and zero)."""
     number = like.dtype.type
@@ -134,7 +140,7 @@ def sgd(like, table, options):
             )  # fmt: skip
 
 
-@inner
+@exact
 def adam_block(p, g, m, v, size, per_root, beta1, gain1, beta2, gain2, eps, shrink, decay, sign):
     for i in range(p.size):
         old = p[i] * shrink
@@ -144,7 +150,7 @@ def adam_block(p, g, m, v, size, per_root, beta1, gain1, beta2, gain2, eps, shri
         p[i] = old - size * m[i] / (math.sqrt(v[i]) * per_root + eps)
 
 
-@inner
+@exact
 def amsgrad_block(p, g, m, v, top, size, per_root, beta1, gain1, beta2, gain2, eps, shrink, decay,
                   sign):  # fmt: skip
     for i in range(p.size):
@@ -158,7 +164,7 @@ def amsgrad_block(p, g, m, v, top, size, per_root, beta1, gain1, beta2, gain2, e
         p[i] = old - size * m[i] / (math.sqrt(top[i]) * per_root + eps)
 
 
-@kernel(signature)
+@kernel(signature, EXACT)
 def adam(like, table, options):
     """Rows: param, grad, step, mean, square, largest or none."""
     number = like.dtype.type
@@ -189,7 +195,7 @@ def adam(like, table, options):
             )  # fmt: skip
 
 
-@inner
+@exact
 def rmsprop_block(p, g, v, m, b, centred, buffered, lr, alpha, gain, eps, momentum, decay, sign):
     for i in range(p.size):
         now = penalised(p[i], g[i], decay, sign)
@@ -205,7 +211,7 @@ def rmsprop_block(p, g, v, m, b, centred, buffered, lr, alpha, gain, eps, moment
         p[i] -= lr * change
 
 
-@kernel(signature)
+@kernel(signature, EXACT)
 def rmsprop(like, table, options):
     """Rows: param, grad, step, square, mean or none, buffer or none."""
     number = like.dtype.type
@@ -223,7 +229,7 @@ def rmsprop(like, table, options):
         )  # fmt: skip
 
 
-@inner
+@exact
 def adagrad_block(p, g, v, rate, eps, decay, sign):
     for i in range(p.size):
         now = penalised(p[i], g[i], decay, sign)
@@ -231,7 +237,7 @@ def adagrad_block(p, g, v, rate, eps, decay, sign):
         p[i] -= rate * now / (math.sqrt(v[i]) + eps)
 
 
-@kernel(signature)
+@kernel(signature, EXACT)
 def adagrad(like, table, options):
     """Rows: param, grad, step, total."""
     number = like.dtype.type
