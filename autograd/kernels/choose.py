@@ -32,9 +32,14 @@ def _least() -> float:
 least = _least()
 
 
+def may_compile(array: np.ndarray) -> bool:
+    """Whether there are compiled kernels at all, and for numbers like these."""
+    return least < math.inf and array.dtype.char in "fd"
+
+
 def worth(work: float, first: np.ndarray, *others: np.ndarray | None) -> bool:
     """Whether to compile: there is `work` enough, on arrays of one dtype that kernels know."""
-    if work < least or first.dtype.char not in "fd":
+    if work < least or not may_compile(first):
         return False
     return all(other is None or other.dtype == first.dtype for other in others)
 

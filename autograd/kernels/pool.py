@@ -22,13 +22,6 @@ def max_taps(x, kernel, stride, padding, dilation, size):
     return _family(x, kernel).max_taps(x, kernel, stride, padding, dilation, size)
 
 
-def max_forward(x, kernel, stride, padding, dilation, size):
-    """Return each window's largest element and its index in the plane."""
-    best, taps = max_taps(x, kernel, stride, padding, dilation, size)
-    plane = x.shape[-len(kernel) :]
-    return best, tap_index(taps, plane, kernel, stride, padding, dilation, size)
-
-
 def spread_taps(g, taps, plane, kernel, stride, padding, dilation, size):
     """Add each value to the element of a zero plane that is the tap of its window."""
     family = _family(g, kernel)

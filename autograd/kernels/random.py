@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 
-from autograd.kernels.choose import LEAST, compiled, worth
+from autograd.kernels.choose import compiled, may_compile, worth
 from autograd.kernels.plain import random as plain
 
 counters = plain.counters
@@ -18,8 +18,8 @@ LIKE = np.empty(0, np.float32)
 def _family(count: int, like: np.ndarray = LIKE):
     # A hundred NumPy calls make the few numbers of a small array, so that loading numba is all that
     # they save.
-    loaded = LEAST["auto"] if "numba" in sys.modules else 0
-    return compiled("random") if worth(PER_NUMBER * count + loaded, like) else plain
+    loaded = may_compile(like) and "numba" in sys.modules
+    return compiled("random") if loaded or worth(PER_NUMBER * count, like) else plain
 
 
 def uniform(key: int, start: int, shape: tuple[int, ...], dtype) -> np.ndarray:

@@ -6,11 +6,11 @@ calls for each parameter in each of them.
 
 from __future__ import annotations
 
-from autograd.kernels.choose import LEAST, compiled, worth
+from autograd.kernels.choose import compiled, may_compile
 
 
 def together(name: str, rows: list[tuple], options: tuple[float, ...]) -> list[int]:
     """Update the parameters of those rows that suit; return the numbers of the others."""
-    if not worth(LEAST["auto"], rows[0][0]):
+    if not may_compile(rows[0][0]):
         return list(range(len(rows)))
     return compiled("step").together(name, rows, options)
