@@ -14,12 +14,11 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from llvmlite import ir
 from numba import carray, njit, prange, types
 from numba.extending import intrinsic
 
 from autograd.kernels.compiled.jit import array, caching, inner, intp, kernel
-from autograd.kernels.compiled.mathematics import choose, exp
+from autograd.kernels.compiled.mathematics import choose, exp, larger
 from autograd.kernels.compiled.product import COLUMNS, DEPTH, ROWS, SIZE, TILE, pack_columns
 from autograd.kernels.compiled.tile import call_tile, clear
 
@@ -45,20 +44,6 @@ def pointer(typingctx, like, address):
 def numbers(like, address, count):
     """The `count` numbers at an address."""
     return carray(pointer(like, address), count)
-
-
-@intrinsic
-def larger(typingctx, x, y):
-    """The larger of two numbers, NaN if one is; as an operation that reductions may use."""
-
-    def codegen(context, builder, signature, arguments):
-        number = arguments[0].type
-        kind = ir.FunctionType(number, [number, number])
-        name = f"llvm.maximum.f{x.bitwidth}"
-        function = builder.module.globals.get(name) or ir.Function(builder.module, kind, name)
-        return builder.call(function, arguments, fastmath=("nsz",))
-
-    return x(x, y), codegen
 
 
 @inner
