@@ -32,6 +32,7 @@ from autograd.kernels.compiled.layout import (
     backward_taps,
     channels_last,
     copy_padded,
+    extent,
     forward_taps,
     gather,
     packed_taps,
@@ -62,8 +63,7 @@ def correlate(x, filters, out, bias, runs, geometry, unit, space):
     stride_y, stride_x, length, tall, padded, relu = geometry
     size, high = unit[SIZE], unit[ROWS]
     per_group, given = outputs // groups, channels // groups
-    top, bottom = runs[:, 0].min(), runs[:, 0].max()
-    left, right = runs[:, 1].min(), runs[:, 1].max()
+    top, left, bottom, right = extent(runs)
     across = (columns - 1) * stride_x + right - left + max(1, length // channels)
     start = bias.ctypes.data if bias.size else 0
     blocks, threads = (rows + tall - 1) // tall, len(space)

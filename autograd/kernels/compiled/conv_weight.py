@@ -11,7 +11,7 @@ import numpy as np
 from numba import prange, types
 
 from autograd.kernels.compiled.jit import array, get_num_threads, kernel
-from autograd.kernels.compiled.layout import copy_padded, gather
+from autograd.kernels.compiled.layout import copy_padded, extent, gather
 from autograd.kernels.compiled.memory import workspace
 from autograd.kernels.compiled.product import COLUMNS, ROWS, SIZE, TILE
 from autograd.kernels.compiled.tile import block, call_tile
@@ -82,9 +82,9 @@ def correlate_few_outputs(x, g, out, runs, geometry, unit, space):
     stride_y, stride_x, length = geometry
     size, high, wide = unit[SIZE], unit[ROWS], unit[COLUMNS]
     tiles, threads = (outputs + high - 1) // high, len(space)
-    top, left = runs[:, 0].min(), runs[:, 1].min()
-    deep = (rows - 1) * stride_y + runs[:, 0].max() - top + 1
-    across = (columns - 1) * stride_x + runs[:, 1].max() - left + length // channels
+    top, left, bottom, right = extent(runs)
+    deep = (rows - 1) * stride_y + bottom - top + 1
+    across = (columns - 1) * stride_x + right - left + length // channels
     for thread in prange(threads):
         padded = space[thread].ctypes.data
         for part in range(thread, parts, threads):

@@ -21,6 +21,20 @@ STRETCH = 256  # columns of a matrix that one task transposes
 
 
 @inner
+def extent(runs):
+    """The least and the largest of the offsets: top, left, bottom, right.
+
+    As a loop: in a kernel with threads, numba would make a parallel region of each minimum, at a
+    second of compiling each.
+    """
+    top, left = bottom, right = runs[0, 0], runs[0, 1]
+    for r in range(1, len(runs)):
+        top, bottom = min(top, runs[r, 0]), max(bottom, runs[r, 0])
+        left, right = min(left, runs[r, 1]), max(right, runs[r, 1])
+    return top, left, bottom, right
+
+
+@inner
 def copy_padded(size, source, height, width, channels, top, left, rows, columns, target):
     """Copy the part of an image that begins at (top, left), with zeros where it is outside."""
     before = min(columns, max(0, -left))
