@@ -17,12 +17,14 @@ from models.mlp import MLP as MLP
 from models.mlp import mlp as mlp
 from models.perceptron import Perceptron as Perceptron
 from models.perceptron import perceptron as perceptron
-from models.recipe import Recipe as Recipe
+from models.training.recipe import Recipe as Recipe
 from models.xor import StepXor as StepXor
 from models.xor import XorNet as XorNet
 from models.xor import xor as xor
 
-# Every recipe by name, in the order of the field's history.
+# Every recipe by name, in the order of the field's history. A file has one, or several.
 RECIPES: dict[str, Recipe] = {
-    module.RECIPE.name: module.RECIPE for module in (_perceptron, _xor, _mlp, _lenet)
+    recipe.name: recipe
+    for module in (_perceptron, _xor, _mlp, _lenet)
+    for recipe in getattr(module, "RECIPES", None) or (module.RECIPE,)
 }

@@ -1,4 +1,4 @@
-"""``python -m models``: see `models.cli`."""
+"""``python -m models``: see `models.training.cli`."""
 
 import os
 import sys
@@ -19,7 +19,7 @@ def wanted(threads: int | None) -> dict[str, str]:
 
 
 def main() -> int:
-    from models import cli
+    from models.training import cli
 
     arguments = cli.parse(sys.argv[1:])
     threads = wanted(arguments.threads)

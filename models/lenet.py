@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import nn
 from models import datasets
-from models.recipe import Recipe
+from models.training.recipe import Recipe
 from nn import functional as F
 
 
@@ -79,5 +79,10 @@ RECIPE = Recipe(
         "data.size": 32,
         "data.root": None,
     },
+    documents="001, 003, 004",
+    paper="LeCun, Bottou, Bengio, Haffner 1998",
     bar=0.975,
+    seconds=15,
+    quick={"epochs": 2},
+    quick_bar=0.85,
 )

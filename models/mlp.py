@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import nn
 from models import datasets
-from models.recipe import Recipe
+from models.training.recipe import Recipe
 from nn import functional as F
 
 
@@ -65,5 +65,10 @@ RECIPE = Recipe(
         "model.outputs": 10,
         "data.size": 8,
     },
+    documents="001, 002, 003, 004",
+    paper="Rumelhart, Hinton, Williams 1986",
     bar=0.97,
+    seconds=10,
+    quick={"epochs": 5},
+    quick_bar=0.93,
 )

@@ -19,8 +19,8 @@ import autograd as ag
 import nn
 from models import datasets
 from models.datasets import Labelled
-from models.recipe import Recipe
-from models.run import Run
+from models.training.recipe import Recipe
+from models.training.run import Run
 
 INPUTS = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], dtype=np.float32)
 GATES = {"and": [0, 0, 0, 1], "or": [0, 1, 1, 1], "nand": [1, 1, 1, 0], "xor": [0, 1, 1, 0]}
@@ -156,5 +156,9 @@ RECIPE = Recipe(
     objective=objective,
     fit=fit,
     options={"epochs": 100},
+    documents="001, 002, 003, 004",
+    paper="Rosenblatt 1958",
     bar=1.0,
+    seconds=5,
+    quick_bar=1.0,
 )

@@ -17,8 +17,8 @@ import nn
 import optim
 from models.datasets import Labelled
 from models.perceptron import step, truth_table
-from models.recipe import Recipe
-from models.run import Run
+from models.training.recipe import Recipe
+from models.training.run import Run
 from nn import functional as F
 
 
@@ -125,5 +125,9 @@ RECIPE = Recipe(
     objective=objective,
     fit=fit,
     options={"epochs": 20000, "patience": 2000, "error": 0.01, "optim.lr": 1.0},
+    documents="001, 003",
+    paper="Rumelhart, Hinton, Williams 1986",
     bar=1.0,
+    seconds=5,
+    quick_bar=1.0,
 )

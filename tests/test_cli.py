@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from autograd import serialize
-from models import cli, run
+from models.training import cli, run
 
 ROOT = Path(__file__).resolve().parent.parent
 QUICK = ["--set", "epochs=2", "--set", "hidden=8", "--set", "batch_size=256"]
@@ -222,7 +222,7 @@ def test_a_signal_saves_and_the_run_goes_on_as_if_unbroken(tmp_path, capsys, num
 def test_the_second_signal_quits_at_once(tmp_path):
     code = """
         import signal, time
-        from models.interrupt import Interrupt
+        from models.training.interrupt import Interrupt
         with Interrupt():
             signal.raise_signal(signal.SIGINT)
             print("still here", flush=True)

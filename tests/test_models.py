@@ -12,11 +12,12 @@ import models
 import nn
 import optim
 from autograd import serialize
-from models.interrupt import Interrupted
 from models.perceptron import truth_table
-from models.recipe import UsageError, cosine
-from models.run import LAST, METRICS, Run
-from models.train import Diverged, Trainer, resume, train
+from models.training import catalogue, cli
+from models.training.interrupt import Interrupted
+from models.training.loop import Diverged, Trainer, resume, train
+from models.training.recipe import UsageError, classify, cosine
+from models.training.run import LAST, METRICS, Run
 
 SMALL = replace(models.RECIPES["mlp"], epochs=3, batch_size=128, options={
     **models.RECIPES["mlp"].options, "model.hidden": 16,
@@ -97,7 +98,8 @@ def test_the_perceptron_recipe_keeps_what_it_learned(tmp_path):
 
 def test_every_recipe_is_complete():
     for name, recipe in models.RECIPES.items():
-        assert recipe.name == name and recipe.summary and recipe.bar is not None
+        assert recipe.name == name and recipe.summary and recipe.documents and recipe.paper
+        assert recipe.bar is not None and recipe.quick_bar is not None
         assert recipe.settings() == recipe.defaults
         assert len(recipe.data(True, size=8) if name == "mlp" else recipe.data(True)) > 0
 
@@ -247,7 +249,7 @@ def test_without_validation_the_last_weights_are_kept(tmp_path):
 
 def test_a_diverging_loss_ends_the_run(tmp_path):
     def explode(model, batch):
-        loss, metrics = models.recipe.classify(model, batch)
+        loss, metrics = classify(model, batch)
         return loss * float("inf"), metrics
 
     with pytest.raises(Diverged, match=r"epoch 1, batch 1: try a smaller.*0\.0003"):
@@ -303,3 +305,35 @@ def test_cosine_ends_at_zero():
         schedule.step()
         rates.append(optimizer.param_groups[0]["lr"])
     assert rates == sorted(rates, reverse=True) and abs(rates[-1]) < 1e-12
+
+
+# -- the catalogue ---------------------------------------------------------------------------------
+
+
+def test_the_catalogue_tells_of_the_newest_finished_run(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert catalogue.last_result("xor") is None
+    assert cli.run(cli.parse(["report", "perceptron", "--quick", "--out", "all"])) == cli.DONE
+    page = (tmp_path / "all" / "index.html").read_text()
+    assert "Rosenblatt 1958" in page and "reached" in page
+    assert cli.run(cli.parse(["train", "xor"])) == cli.DONE
+    capsys.readouterr()
+    assert cli.run(cli.parse(["list", "--json"])) == cli.DONE
+    listed = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
+    assert listed["xor"]["last"]["test"]["accuracy"] == 1.0 and listed["lenet5"]["last"] is None
+    assert listed["lenet5"]["parameters"] == 61_706
+
+
+def test_a_report_names_what_missed_its_goal(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    command = ["report", "mlp", "--out", "all"]
+    monkeypatch.setitem(models.RECIPES, "mlp", replace(models.RECIPES["mlp"], quick={"epochs": 1}))
+    assert cli.run(cli.parse([*command, "--quick"])) == cli.FAILED
+    assert "1 of 1 missed their goal: mlp" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", list(models.RECIPES))
+def test_every_recipe_learns_in_seconds(name, tmp_path):
+    recipe = models.RECIPES[name]
+    result = train(recipe, recipe.quick, folder=tmp_path)
+    assert recipe.reached(result.test, recipe.quick_bar), result.test

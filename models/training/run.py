@@ -4,6 +4,7 @@ config.json        recipe, settings, seed, versions
 metrics.jsonl      a line for each epoch
 best.safetensors   the weights that were best on the validation part
 last.safetensors   a checkpoint of everything, to resume from
+result.json        what the run came to
 curves.png         loss and metric over the epochs, if matplotlib is installed
 graph.svg          the computation of one batch; graph.dot without Graphviz
 """
@@ -16,7 +17,7 @@ import platform
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +25,11 @@ import numpy as np
 
 import autograd as ag
 from autograd import serialize
-from models.recipe import Recipe, UsageError
+from models.training.recipe import Recipe, UsageError
 
 RUNS = Path("runs")
-CONFIG, METRICS, BEST, LAST = "config.json", "metrics.jsonl", "best.safetensors", "last.safetensors"
+CONFIG, METRICS, RESULT = "config.json", "metrics.jsonl", "result.json"
+BEST, LAST = "best.safetensors", "last.safetensors"
 
 
 class Run:
@@ -47,6 +49,8 @@ class Run:
     ----------
     history : list of dict
         What was logged, an entry for each epoch.
+    pictures : dict of str
+        Where each picture that was drawn is, or why there is none.
     seconds : float
         How long the run took so far, over all its sittings.
     """
@@ -55,6 +59,7 @@ class Run:
         self.recipe, self.settings, self.seed = recipe, dict(settings), seed
         self.folder = None if folder is None else Path(folder)
         self.history: list[dict[str, Any]] = []
+        self.pictures: dict[str, str] = {}
         self._started, self._before = time.perf_counter(), 0.0
 
     @property
@@ -100,6 +105,22 @@ class Run:
         with open(self.path(METRICS), "a", encoding="utf-8") as file:
             file.write(json.dumps(entry) + "\n")
         say("  ".join(_shown(name, value) for name, value in entry.items()))
+
+    def draw(self, name: str, plot: Callable[[Any], None], size=(6.0, 4.0)) -> None:
+        """Let ``plot(figure)`` draw on a matplotlib figure of so many inches: NAME.png.
+
+        Without matplotlib, `pictures` says so instead.
+        """
+        try:
+            from matplotlib.figure import Figure
+        except ImportError:
+            self.pictures[name] = "not drawn: matplotlib is not installed (pip install matplotlib)"
+            return
+        figure = Figure(figsize=size, layout="constrained")
+        plot(figure)
+        path = self.path(f"{name}.png")
+        figure.savefig(path, dpi=120)
+        self.pictures[name] = str(path)
 
     def rewind(self, history: list[dict[str, Any]]) -> None:
         """Make history, and metrics.jsonl, what they were when a checkpoint was written."""
@@ -163,7 +184,7 @@ def find_runs(name: str | None = None) -> list[Path]:
 
     Examples
     --------
-    >>> from models.run import find_runs
+    >>> from models.training.run import find_runs
     >>> find_runs("no such model")
     []
     """

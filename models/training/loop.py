@@ -21,9 +21,9 @@ import autograd as ag
 import nn
 from autograd import serialize
 from autograd.utils.data import DataLoader, Dataset, random_split
-from models.interrupt import Interrupt, Interrupted
-from models.recipe import Examples, Recipe, UsageError, section
-from models.run import LAST, Run
+from models.training.interrupt import Interrupt, Interrupted
+from models.training.recipe import Examples, Recipe, UsageError, section
+from models.training.run import LAST, Run
 from nn.utils import clip_grad_norm_
 
 
@@ -38,17 +38,13 @@ class Result:
     run: Run
     test: dict[str, float]
     model: nn.Module
-    example: Any  # a batch of one example, for pictures
+    example: Any  # a batch of one example, for pictures; None for an experiment without data
     seconds: float
 
     @property
     def reached(self) -> bool | None:
         """Whether the recipe's bar was reached; None if it has none."""
-        recipe = self.run.recipe
-        if recipe.bar is None:
-            return None
-        value = self.test[recipe.metric]
-        return value >= recipe.bar if recipe.higher_is_better else value <= recipe.bar
+        return self.run.recipe.reached(self.test)
 
 
 def train(recipe: Recipe, settings: Mapping[str, Any] | None = None, seed=0, folder=None) -> Result:
@@ -61,7 +57,7 @@ def train(recipe: Recipe, settings: Mapping[str, Any] | None = None, seed=0, fol
         Changes to the recipe's settings.
     seed : int, default 0
     folder : path, optional
-        Where the files go; see `models.run`.
+        Where the files go; see `models.training.run`.
 
     Raises
     ------
@@ -73,24 +69,35 @@ def train(recipe: Recipe, settings: Mapping[str, Any] | None = None, seed=0, fol
     Examples
     --------
     >>> import tempfile, models
-    >>> from models.train import train
+    >>> from models.training.loop import train
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     result = train(models.RECIPES["mlp"], {"epochs": 1}, folder=folder)
     >>> result.test["accuracy"] > 0.5
     True
     """
     run = Run(recipe, recipe.settings(settings or {}), seed, folder)
-    if recipe.fit is not None:
-        ag.manual_seed(seed)
-        model, results = recipe.fit(run.start())
-        run.save_best(model.state_dict())
+    if recipe.fit is None:
+        trainer = Trainer(run)
+        run.start()
+        return trainer.finish()
+    ag.manual_seed(seed)
+    model, metrics = recipe.fit(run.start())
+    run.save_best(model.state_dict())
+    example = None
+    if recipe.data is not None:
         test = recipe.data(False, **section(run.settings, "data"))
         example = next(iter(DataLoader(test, 1)))
-        metrics = evaluate(recipe, model, test, recipe.batch_size)
-        return Result(run, {**metrics, **results}, model, example, run.seconds)
-    trainer = Trainer(run)
-    run.start()
-    return trainer.finish()
+        metrics = {**evaluate(recipe, model, test, recipe.batch_size), **metrics}
+    return finished(Result(run, metrics, model, example, run.seconds))
+
+
+def finished(result: Result) -> Result:
+    """Draw what the recipe shows of a trained model."""
+    recipe = result.run.recipe
+    if recipe.show is not None:
+        result.model.eval()
+        recipe.show(result.run, result.model)
+    return result
 
 
 def resume(run: Run, state: Mapping[str, Any]) -> Result:
@@ -141,7 +148,7 @@ class Trainer:
         self.model.load_state_dict(self.best["model"])
         test = self.evaluate(self.test)
         example = next(iter(DataLoader(self.test, 1)))
-        return Result(self.run, test, self.model, example, self.run.seconds)
+        return finished(Result(self.run, test, self.model, example, self.run.seconds))
 
     @property
     def finished(self) -> bool:
@@ -281,7 +288,7 @@ class Totals:
 
     Examples
     --------
-    >>> from models.train import Totals
+    >>> from models.training.loop import Totals
     >>> totals = Totals()
     >>> totals.add(3, 1.0, {"accuracy": 1.0}); totals.add(1, 5.0, {"accuracy": 0.0})
     >>> totals.means()

@@ -6,9 +6,9 @@ import time
 import tracemalloc
 from typing import Any
 
-from models.recipe import UsageError
-from models.run import Run
-from models.train import Trainer
+from models.training.loop import Trainer
+from models.training.recipe import UsageError
+from models.training.run import Run
 from nn.summary import summary
 
 

@@ -1,4 +1,4 @@
-"""The command line: ``python -m models list | train | eval | summary | graph``.
+"""The command line: ``python -m models list | train | eval | report | summary | graph``.
 
 Results go to stdout, progress and complaints to stderr. Exit codes: 0 done, 1 failed, 2 not
 understood, 3 the loss diverged, 130 interrupted (and, if anything was to be saved, saved).
@@ -19,9 +19,20 @@ from typing import Any
 
 from autograd import serialize
 from models import RECIPES
-from models.interrupt import Interrupted
-from models.recipe import Recipe, UsageError, flatten, section
-from models.run import BEST, LAST, Run, find_runs, read_config, say
+from models.training import catalogue
+from models.training.interrupt import Interrupted
+from models.training.recipe import Recipe, UsageError, flatten, section
+from models.training.run import (
+    BEST,
+    LAST,
+    RESULT,
+    Run,
+    find_runs,
+    new_folder,
+    read_config,
+    say,
+    write_json,
+)
 
 DONE, FAILED, MISUSED, DIVERGED, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -73,6 +84,12 @@ def parse(arguments: list[str]) -> argparse.Namespace:
                        help="one batch only: estimate time and memory")  # fmt: skip
     evaluate = command("eval", chosen, help="test the best weights of a run")
     evaluate.add_argument("name", metavar="NAME|PATH", help="a recipe (its newest run) or a run")
+    report = command("report", help="train all recipes (or some) and write a page of the results")
+    report.add_argument("names", metavar="NAME", nargs="*")
+    report.add_argument("--quick", action="store_true", help="runs of a few seconds each")
+    report.add_argument("--seed", type=int, default=0, help="seed of all runs (default: 0)")
+    report.add_argument("--run-dir", "--out", metavar="DIR", dest="folder",
+                        help="where everything goes (default: runs/report-TIME)")  # fmt: skip
     summary = command("summary", chosen, help="list the layers of a model and count its parameters")
     summary.add_argument("name", metavar="NAME")
     graph = command("graph", chosen, help="draw the computation of a model")
@@ -90,7 +107,7 @@ def _positive(text: str) -> int:
 
 def run(arguments: argparse.Namespace) -> int:
     """Do what was asked; returns the exit code."""
-    from models.train import Diverged
+    from models.training.loop import Diverged
 
     try:
         COMMANDS[arguments.command](arguments)
@@ -133,20 +150,26 @@ def emit(arguments: argparse.Namespace, value: Any, text: str) -> None:
 
 
 def find_recipe(name: str) -> Recipe:
-    """The recipe of that name.
+    """The recipe of that name; if there is none, the error names the nearest and all others.
 
     Examples
     --------
-    >>> from models.cli import find_recipe
-    >>> find_recipe("lenet")  # doctest: +ELLIPSIS
-    Traceback (most recent call last):
-    models.recipe.UsageError: there is no model 'lenet'; did you mean 'lenet5'? The models are ...
+    >>> from models.training.cli import find_recipe
+    >>> find_recipe("lenet5").bar
+    0.975
     """
     if name in RECIPES:
         return RECIPES[name]
     near = difflib.get_close_matches(name.lower(), RECIPES, 1)
     hint = f"; did you mean {near[0]!r}?" if near else "."
     raise UsageError(f"there is no model {name!r}{hint} The models are {', '.join(RECIPES)}")
+
+
+def with_data(recipe: Recipe) -> Recipe:
+    """The recipe, if there is a data set to look at its model with."""
+    if recipe.data is None:
+        raise UsageError(f"{recipe.name} is an experiment without a data set: only train it")
+    return recipe
 
 
 def changes(arguments: argparse.Namespace) -> list[dict[str, Any]]:
@@ -215,24 +238,15 @@ def resumed(arguments: argparse.Namespace, recipe: Recipe, folder: Path, state) 
 
 
 def list_recipes(arguments: argparse.Namespace) -> None:
-    """Print every recipe with its goal."""
-    rows = [
-        {"name": r.name, "summary": r.summary, "metric": r.metric, "goal": r.bar}
-        for r in RECIPES.values()
-    ]
-    width = max(len(name) for name in RECIPES)
-    lines = [f"{r['name']:<{width}}  {r['summary']}{_goal(r)}" for r in rows]
-    emit(arguments, rows, "\n".join(lines))
-
-
-def _goal(row: dict[str, Any]) -> str:
-    return "" if row["goal"] is None else f" ({row['metric']} {row['goal']:g})"
+    """Print every recipe: what it is, where it is described, its goal and its last result."""
+    rows = catalogue.rows()
+    emit(arguments, rows, catalogue.table(rows))
 
 
 def train(arguments: argparse.Namespace) -> None:
     """Train, test, draw, and say where everything is."""
-    from models import dry_run, report
-    from models.train import resume, train
+    from models.training import dry_run, pictures
+    from models.training.loop import resume, train
 
     recipe = find_recipe(arguments.name)
     if arguments.dry_run:
@@ -248,7 +262,7 @@ def train(arguments: argparse.Namespace) -> None:
     else:
         settings = recipe.settings(*changes(arguments))
         result = train(recipe, settings, arguments.seed or 0, arguments.folder)
-    files = report.files(result)
+    files = pictures.files(result)
     value = {
         "model": recipe.name,
         "seed": result.run.seed,
@@ -259,6 +273,7 @@ def train(arguments: argparse.Namespace) -> None:
         "seconds": round(result.seconds, 3),
         "files": files,
     }
+    write_json(result.run.path(RESULT), value)
     outcome = "reached" if result.reached else "missed"
     goal = "" if result.reached is None else f" (goal {recipe.bar}: {outcome})"
     lines = [f"{recipe.name}: test {_metrics(result.test)} in {result.seconds:.1f} s{goal}"]
@@ -272,11 +287,11 @@ def _metrics(metrics: Mapping[str, float]) -> str:
 
 def evaluate(arguments: argparse.Namespace) -> None:
     """Test the best weights of a run on the test part."""
-    from models.train import evaluate
+    from models.training.loop import evaluate
 
     folder, weights = _weights(arguments.name)
     config = read_config(folder)
-    recipe = find_recipe(config["model"])
+    recipe = with_data(find_recipe(config["model"]))
     settings = recipe.settings(config["settings"], *changes(arguments))
     model = recipe.build(**section(settings, "model"))
     model.load_state_dict(serialize.load(weights))
@@ -305,12 +320,23 @@ def _model_and_example(arguments: argparse.Namespace) -> tuple[Recipe, Any, Any]
     import autograd as ag
     from autograd.utils.data import DataLoader
 
-    recipe = find_recipe(arguments.name)
+    recipe = with_data(find_recipe(arguments.name))
     settings = recipe.settings(*changes(arguments))
     ag.manual_seed(arguments.seed or 0)
     model = recipe.build(**section(settings, "model"))
     data = recipe.data(False, **section(settings, "data"))
     return recipe, model, next(iter(DataLoader(data, 1)))
+
+
+def report(arguments: argparse.Namespace) -> None:
+    """Train recipes one after the other and write a table and a page of what came of it."""
+    recipes = [find_recipe(name) for name in arguments.names] or list(RECIPES.values())
+    folder = Path(arguments.folder) if arguments.folder else new_folder("report")
+    rows = catalogue.train_all(recipes, folder, arguments.quick, arguments.seed)
+    emit(arguments, rows, f"{catalogue.table(rows)}\n  page        {catalogue.page(rows, folder)}")
+    missed = [row["name"] for row in rows if not row["last"]["reached"]]
+    if missed:
+        raise RuntimeError(f"{len(missed)} of {len(rows)} missed their goal: {', '.join(missed)}")
 
 
 def summary(arguments: argparse.Namespace) -> None:
@@ -330,13 +356,13 @@ def summary(arguments: argparse.Namespace) -> None:
 
 def graph(arguments: argparse.Namespace) -> None:
     """Draw the computation of the loss of one example."""
-    from models import report
+    from models.training import pictures
 
     recipe, model, example = _model_and_example(arguments)
     path = Path(arguments.out or f"{recipe.name}.svg")
     if path.suffix not in (".svg", ".dot"):
         raise UsageError(f"--out expected a name ending in .svg or .dot, got {path}")
-    place = report.graph(recipe, model, example, path)
+    place = pictures.graph(recipe, model, example, path)
     emit(arguments, {"model": recipe.name, "graph": place}, place)
 
 
@@ -344,6 +370,7 @@ COMMANDS = {
     "list": list_recipes,
     "train": train,
     "eval": evaluate,
+    "report": report,
     "summary": summary,
     "graph": graph,
 }

@@ -9,11 +9,11 @@ from typing import Any
 
 from autograd.graph import draw
 from autograd.serialize import replace_file
-from models.recipe import Recipe
-from models.run import BEST, LAST, METRICS, Run
-from models.train import Result
+from models.training.loop import Result
+from models.training.recipe import Recipe
+from models.training.run import BEST, LAST, METRICS, Run
 
-CURVES, GRAPH = "curves.png", "graph.svg"
+GRAPH = "graph.svg"
 
 
 def files(result: Result) -> dict[str, str]:
@@ -21,39 +21,37 @@ def files(result: Result) -> dict[str, str]:
     run = result.run
     found = {"weights": BEST, "checkpoint": LAST, "metrics": METRICS}
     where = {kind: str(run.path(name)) for kind, name in found.items() if run.path(name).exists()}
-    return {
-        **where,
-        "curves": curves(run),
-        "graph": graph(run.recipe, result.model, result.example, run.path(GRAPH)),
-    }
+    curves(run)
+    where |= run.pictures
+    if result.example is not None:
+        where["graph"] = graph(run.recipe, result.model, result.example, run.path(GRAPH))
+    return where
 
 
-def curves(run: Run) -> str:
-    """Draw loss and metric over the epochs to curves.png; returns its path, or why not."""
-    try:
-        from matplotlib.figure import Figure
-        from matplotlib.ticker import MaxNLocator
-    except ImportError:
-        return "not drawn: matplotlib is not installed (pip install matplotlib)"
-    epochs = [entry["epoch"] for entry in run.history]
+def curves(run: Run) -> None:
+    """Draw loss and metric over the epochs to curves.png, if there were epochs."""
+    epochs = [entry["epoch"] for entry in run.history if "epoch" in entry]
     names = {name for entry in run.history for name in entry}
     panels = [p for p in ("loss", run.recipe.metric) if any(n.endswith(f"_{p}") for n in names)]
-    if not panels:
-        return "not drawn: nothing was measured"
-    figure = Figure(figsize=(4.5 * len(panels), 3.2), layout="constrained")
-    for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
-        for part, style in {"train": "C0-", "valid": "C1-"}.items():
-            values = [entry.get(f"{part}_{panel}") for entry in run.history]
-            if any(value is not None for value in values):
-                axes.plot(epochs, values, style, marker=".", label=part)
-        axes.set(xlabel="epoch", ylabel=panel)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.grid(alpha=0.3)
-        axes.legend()
-    figure.suptitle(run.recipe.name)
-    path = run.path(CURVES)
-    figure.savefig(path, dpi=120)
-    return str(path)
+    if not panels or len(epochs) < len(run.history):
+        return
+
+    def plot(figure) -> None:
+        from matplotlib.ticker import MaxNLocator
+
+        grid = figure.subplots(1, len(panels), squeeze=False)
+        for axes, panel in zip(grid[0], panels, strict=True):
+            for part, style in {"train": "C0-", "valid": "C1-"}.items():
+                values = [entry.get(f"{part}_{panel}") for entry in run.history]
+                if any(value is not None for value in values):
+                    axes.plot(epochs, values, style, marker=".", label=part)
+            axes.set(xlabel="epoch", ylabel=panel)
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+            axes.grid(alpha=0.3)
+            axes.legend()
+        figure.suptitle(run.recipe.name)
+
+    run.draw("curves", plot, (4.5 * len(panels), 3.2))
 
 
 def graph(recipe: Recipe, model, example: Any, path: Path) -> str:

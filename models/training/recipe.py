@@ -1,8 +1,8 @@
 """A recipe: everything needed to train one model well, as data.
 
-`models.train` cooks it. A recipe's settings are one flat dict with dotted names (``epochs``,
-``optim.lr``, ``model.hidden``, ``data.size``), so that a command line, a TOML file and a checkpoint
-can all speak of the same thing, and a name that is misspelt can be noticed.
+`models.training.loop` cooks it. A recipe's settings are one flat dict with dotted names
+(``epochs``, ``optim.lr``, ``model.hidden``, ``data.size``), so that a command line, a TOML file and
+a checkpoint can all speak of the same thing, and a name that is misspelt can be noticed.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def classify(model: nn.Module, batch) -> tuple[Any, dict[str, float]]:
     Examples
     --------
     >>> import autograd as ag, nn
-    >>> from models.recipe import classify
+    >>> from models.training.recipe import classify
     >>> loss, metrics = classify(nn.Identity(), (ag.tensor([[9.0, 0.0]]), ag.tensor([0])))
     >>> metrics
     {'accuracy': 1.0}
@@ -60,10 +60,13 @@ class Recipe:
     ----------
     name, summary : str
         What the command line calls it, and a line that says what it is.
+    documents, paper : str
+        Where it is described: numbers of the lecture documents, and authors and year.
     build : callable
         ``build(**model settings)`` makes the module.
-    data : callable
-        ``data(train, **data settings)`` makes the data set to train on, or to test on.
+    data : callable, optional
+        ``data(train, **data settings)`` makes the data set to train on, or to test on; an
+        experiment that makes its own has none.
     optimiser : callable
         ``optimiser(parameters, **optim settings)``.
     scheduler : callable, optional
@@ -75,6 +78,10 @@ class Recipe:
     higher_is_better : bool
     bar : float
         What a run with these settings reaches on the test part.
+    seconds : float
+        How long that may take on two cores, with kernels compiled.
+    quick, quick_bar : dict, float
+        Settings for a run of a few seconds, which the tests make, and what it reaches.
     epochs, batch_size : int
     validation : float
         The part of the training data that is held out to choose the best weights.
@@ -87,20 +94,28 @@ class Recipe:
     options : dict
         Further settings, named ``model.x``, ``data.x`` or ``optim.x``, with their defaults.
     fit : callable, optional
-        ``fit(run)`` replaces the training loop, for models that learn in another way. It returns
-        the model and a dict of further results, and may `models.run.Run.log` its progress.
+        ``fit(run)`` replaces the training loop, for models that learn in another way and for
+        experiments. It returns the model and a dict of further results, and may `Run.log` its
+        progress and `Run.draw` pictures.
+    show : callable, optional
+        ``show(run, model)`` draws what is worth seeing after training, with `Run.draw`.
     """
 
     name: str
     summary: str
     build: Callable[..., nn.Module]
-    data: Callable[..., Examples]
+    data: Callable[..., Examples] | None = None
+    documents: str = ""
+    paper: str = ""
     optimiser: Callable[..., Any] = optim.Adam
     scheduler: Callable[..., Any] | None = cosine
     objective: Callable[..., Any] = classify
     metric: str = "accuracy"
     higher_is_better: bool = True
     bar: float | None = None
+    seconds: float = 60.0
+    quick: Mapping[str, Any] = field(default_factory=dict)
+    quick_bar: float | None = None
     epochs: int = 10
     batch_size: int = 64
     validation: float = 0.1
@@ -109,6 +124,7 @@ class Recipe:
     augment: Callable | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     fit: Callable[..., tuple[nn.Module, dict[str, float]]] | None = None
+    show: Callable[..., None] | None = None
 
     @property
     def defaults(self) -> dict[str, Any]:
@@ -128,6 +144,14 @@ class Recipe:
                 name = self.find(given)
                 result[name] = _convert(name, value, self.defaults[name])
         return result
+
+    def reached(self, metrics: Mapping[str, float], bar: float | None = None) -> bool | None:
+        """Whether metrics of the test part meet the bar (or another one); None without a bar."""
+        bar = self.bar if bar is None else bar
+        if bar is None:
+            return None
+        value = metrics[self.metric]
+        return value >= bar if self.higher_is_better else value <= bar
 
     def find(self, name: str) -> str:
         """The full name of a setting; its last part is enough where only one has it."""
@@ -149,7 +173,7 @@ def section(settings: Mapping[str, Any], name: str) -> dict[str, Any]:
 
     Examples
     --------
-    >>> from models.recipe import section
+    >>> from models.training.recipe import section
     >>> section({"epochs": 3, "optim.lr": 0.1}, "optim")
     {'lr': 0.1}
     """
@@ -162,7 +186,7 @@ def flatten(tree: Mapping[str, Any], head: str = "") -> dict[str, Any]:
 
     Examples
     --------
-    >>> from models.recipe import flatten
+    >>> from models.training.recipe import flatten
     >>> flatten({"epochs": 3, "optim": {"lr": 0.1}})
     {'epochs': 3, 'optim.lr': 0.1}
     """

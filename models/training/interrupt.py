@@ -23,7 +23,7 @@ class Interrupt:
     Examples
     --------
     >>> import signal
-    >>> from models.interrupt import Interrupt
+    >>> from models.training.interrupt import Interrupt
     >>> with Interrupt() as interrupt:
     ...     signal.raise_signal(signal.SIGINT)
     ...     interrupt.requested

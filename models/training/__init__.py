@@ -1,0 +1,1 @@
+"""How the recipes of this package are cooked: the command line, the loop, runs and their files."""
