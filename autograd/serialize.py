@@ -203,21 +203,22 @@ def _read(path: str | os.PathLike) -> tuple[dict[str, np.ndarray], dict[str, str
         start = file.read(9)
     # A sound file begins with the length of its header, which may be any bytes, and the header's {.
     if start[8:] != b"{" and (start[:2] == b"PK" or start[:1] == b"\x80"):
-        raise CheckpointError(
-            f"{path} is a pickle (torch.save) file, which can run any code when loaded and is not "
-            "read here: convert it with safetensors.torch.save_file where it comes from"
-        )
+        raise _pickled(path)
     try:
         with safetensors.safe_open(path, framework="numpy") as file:
             return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
     except (safetensors.SafetensorError, UnicodeDecodeError, TypeError) as error:
         # Only now: a sound file may begin with the same bytes, they are the length of its header.
         if start[:2] == b"PK" or start[:1] == b"\x80":
-            raise CheckpointError(
-                f"{path} is a pickle (torch.save) file, which can run any code when loaded and is "
-                "not read here: convert it with safetensors.torch.save_file where it comes from"
-            ) from None
+            raise _pickled(path) from None
         raise _corrupt(path, str(error)) from None
+
+
+def _pickled(path) -> CheckpointError:
+    return CheckpointError(
+        f"{path} is a pickle (torch.save) file, which can run any code when loaded and is not read "
+        "here: models.load_weights takes the tensors out of it and runs nothing"
+    )
 
 
 def _corrupt(path, reason: str) -> CheckpointError:
