@@ -1,8 +1,7 @@
 """What happens when an op is called: unwrap, run the forward on arrays, record a node.
 
 `make_function` turns a record into the function users call. Ops that make one array from arrays,
-all else having defaults, get a short path: it is the library's hottest code, each line is paid per
-op.
+and nothing else, get a short path: it is the library's hottest code, each line is paid per op.
 """
 
 from __future__ import annotations
@@ -33,7 +32,9 @@ def make_function(record: Op) -> Callable:
 def _simple(record: Op) -> Callable:
     arity, prepare, defaults = len(record.inputs), record.prepare, record.defaults_of_params
     forward = record.forward if record.leading else _by_name(record)
-    direct = arity if record.leading else -1  # how many arguments need no sorting
+    # How many arguments need no sorting: all arrays, and the rest is not given.
+    direct = arity if record.leading and record.optional else -1
+    rules, plans, view = record.rules, record.plans, record.kind == "view"
 
     def call(*args, **keywords):
         params = defaults
@@ -60,14 +61,17 @@ def _simple(record: Op) -> Callable:
         state = CURRENT.get()
         if state.strict:
             refuse_widening(record, given, out)
-        if not (mask and state.grad and record.rules):
-            return wrap(out)
-        plan = record.plans.get((arity, mask)) or _plan(record, mask, args)
-        parents, shapes = plan.inputs(args, arrays)
-        node = Node(plan, parents, shapes, plan.save(arrays, out, ()), params, state.layer)
-        if state.anomaly:
-            node.fingerprint()
-        return wrap(out, node)
+        node = None
+        if mask and state.grad and rules:
+            plan = plans.get(mask) or _plan(record, mask, args, mask)
+            parents, shapes = plan.inputs(args, arrays)
+            node = Node(plan, parents, shapes, plan.save(arrays, out, ()), params, state.layer)
+            if state.anomaly:
+                node.fingerprint()
+        tensor = wrap(out, node)
+        if view:
+            note_view(tensor, args[0], record.function, params)
+        return tensor
 
     return call
 
@@ -89,7 +93,7 @@ def unwrap(args) -> tuple[list, int, bool]:
 
 
 def _general(record: Op) -> Callable:
-    """Ops on lists of arrays, or with required keywords, residuals, several outputs, or views."""
+    """Ops on lists of arrays, or with residuals or several outputs."""
     outputs = len(record.outputs)
     forward = record.forward if record.leading else _by_name(record)
 
@@ -174,7 +178,8 @@ def record_call(record: Op, args, arrays, mask, outs, residuals, params):
     state = CURRENT.get()
     node = None
     if mask and state.grad and record.rules:
-        plan = record.plans.get((len(args), mask)) or _plan(record, mask, args)
+        key = len(args), mask
+        plan = record.plans.get(key) or _plan(record, mask, args, key)
         parents, shapes = plan.inputs(args, arrays)
         node = Node(
             plan,
@@ -189,13 +194,10 @@ def record_call(record: Op, args, arrays, mask, outs, residuals, params):
             node.fingerprint()
     if several:
         return tuple(wrap(out, node and Output(node, i)) for i, out in enumerate(outs))
-    tensor = wrap(outs, node)
-    if record.kind == "view":
-        note_view(tensor, args[0], record.function, params)
-    return tensor
+    return wrap(outs, node)
 
 
-def _plan(record: Op, mask, args):
+def _plan(record: Op, mask: int, args, key):
     """Work out, once per pattern of inputs that want gradients, what to keep and what to call."""
     live = tuple(i for i in range(len(args)) if mask >> i & 1)
     if record.variadic:
@@ -208,7 +210,7 @@ def _plan(record: Op, mask, args):
                     "but that tensor requires grad: pass it with .detach()"
                 )
         plan = Plan(record, live)
-    record.plans[len(args), mask] = plan
+    record.plans[key] = plan
     return plan
 
 

@@ -6,6 +6,7 @@ when its turn comes. Nothing here recurses: a chain of any length is a list.
 
 from __future__ import annotations
 
+import functools
 import operator
 import sys
 from typing import Any
@@ -15,7 +16,7 @@ import numpy as np
 from autograd import kernels, versions
 from autograd.call import refuse_widened_gradient
 from autograd.errors import GraphError, ShapeError
-from autograd.mode import CURRENT, enable_grad
+from autograd.mode import CURRENT, State, enable_grad
 from autograd.node import Node, Output
 from autograd.op import OPS
 from autograd.tensor import Leaf, Tensor, wrap
@@ -33,13 +34,19 @@ def run(
     leads to them is computed. Gradients are arrays, or tensors under `create_graph`.
     """
     state = CURRENT.get()
-    CURRENT.set(state._replace(grad=create_graph, layer=None))
+    CURRENT.set(_backward_state(state, create_graph))
     try:
         # Infinities and NaN are answers here, as everywhere in a backward pass, not warnings.
         with np.errstate(all="ignore"):
             _walk(roots, create_graph, retain_graph, targets)
     finally:
         CURRENT.set(state)
+
+
+@functools.lru_cache(64)
+def _backward_state(state: State, create_graph: bool) -> State:
+    """The state in which rules run, given that in which a backward pass was asked for."""
+    return state._replace(grad=create_graph, layer=None)
 
 
 def _walk(roots: dict, create_graph: bool, retain_graph: bool, targets: dict | None) -> None:
@@ -52,17 +59,22 @@ def _walk(roots: dict, create_graph: bool, retain_graph: bool, targets: dict | N
         g = grads.pop(node, None)
         if g is None or (useful is not None and node not in useful):
             continue
+        if node.hooks:
+            g = _run_hooks(node, g)
+        if targets is not None and node in targets:
+            targets[node] = g
         kind = type(node)
+        if kind is Leaf:
+            if targets is None:
+                _deliver(node, g)
+            continue
+        if node.retained is not None and targets is None:
+            _keep(node.retained(), g)
         if kind is Output:
-            g = _arrive(node, g, targets)
             slots = grads.setdefault(node.parents[0], [None] * len(node.parents[0].outputs))
             # Rules that look at `out` under create_graph make a second Output for the same slot.
             old = slots[node.index]
             slots[node.index] = g if old is None else old + g
-            continue
-        if node.hooks or node.retained or kind is Leaf or targets is not None:
-            g = _arrive(node, g, targets)
-        if kind is Leaf:
             continue
         if node.parents is None:
             raise GraphError(
@@ -70,6 +82,13 @@ def _walk(roots: dict, create_graph: bool, retain_graph: bool, targets: dict | N
                 "pass retain_graph=True to the first backward(), or run the forward again"
             )
         if useful is not None and useful.isdisjoint(node.parents):
+            continue
+        add_part = None if create_graph else node.plan.add_part
+        if add_part is not None and node.parents[0] in owned:
+            add_part(grads[node.parents[0]], g, **node.params)
+            if not retain_graph:
+                node.release()
+            g = None
             continue
         grads_in = _pull(node, g, useful, create_graph)
         for parent, (shape, dtype), gi in zip(node.parents, node.shapes, grads_in, strict=True):
@@ -84,29 +103,19 @@ def _walk(roots: dict, create_graph: bool, retain_graph: bool, targets: dict | N
             old = grads.get(parent)
             if old is None:
                 grads[parent] = gi
-            elif parent in owned:
-                np.add(old, gi, out=old)
+                if add_part is not None:  # which made an array of its own
+                    owned.add(parent)
+            elif parent in owned or (
+                sys.getrefcount(old) <= _IN_A_DICT and type(old) is np.ndarray and _owns_memory(old)
+            ):
+                kernels.elementwise.accumulate(old, gi)
             else:  # the first gradient may be someone else's array: add into a new one
-                grads[parent] = old = old + gi
+                grads[parent] = old = kernels.elementwise.add(old, gi)
                 if type(old) is np.ndarray:
                     owned.add(parent)
         if not retain_graph:
             node.release()
         g = gi = old = grads_in = None  # let go before the next node allocates
-
-
-def _arrive(node, g, targets: dict | None):
-    """The gradient of `node` is complete: let hooks see it, and store it where it is wanted."""
-    if node.hooks:
-        g = _run_hooks(node, g)
-    if targets is None:
-        if type(node) is Leaf:
-            _deliver(node, g)
-        elif node.retained is not None:
-            _keep(node.retained(), g)
-    elif node in targets:
-        targets[node] = g
-    return g
 
 
 def reachable(roots) -> list:
@@ -229,7 +238,8 @@ def _deliver(leaf: Leaf, g) -> None:
         tensor._grad = g if old is None else old + g
     elif old is None:
         # Keep the array itself if nobody else can see it.
-        kept = type(g) is np.ndarray and sys.getrefcount(g) <= _ALONE and _owns_memory(g)
+        kept = type(g) is np.ndarray and sys.getrefcount(g) <= _ALONE
+        kept = kept and g.flags.c_contiguous and _owns_memory(g)
         tensor._grad = wrap(g if kept else np.array(g, order="C"))
     elif old.requires_grad:
         tensor._grad = old.detach() + wrap(np.asarray(g))
@@ -240,8 +250,8 @@ def _deliver(leaf: Leaf, g) -> None:
             hook(tensor)
 
 
-def _references_on_the_way(g=None, depth: int = 2) -> int:
-    """What getrefcount says of an array that only `_walk`, `_arrive` and `_deliver` have named.
+def _references_on_the_way(g=None, depth: int = 1) -> int:
+    """What getrefcount says of an array that only `_walk` and `_deliver` have named.
 
     Counted rather than written down: interpreters differ in whether passing an argument counts.
     """
@@ -253,17 +263,26 @@ def _references_on_the_way(g=None, depth: int = 2) -> int:
     return sys.getrefcount(g)
 
 
-_ALONE = _references_on_the_way()
+def _references_in_a_dict() -> int:
+    """What getrefcount says of an array that is a value of a dict, and named once."""
+    grads = {0: np.empty(0)}
+    old = grads.get(0)
+    return sys.getrefcount(old)
+
+
+_ALONE, _IN_A_DICT = _references_on_the_way(), _references_in_a_dict()
+_PADDING = 64  # bytes by which kernels make a buffer larger, so that its numbers are aligned
 
 
 def _owns_memory(array: np.ndarray) -> bool:
-    """Whether `array` is, in C order, the whole of a buffer that nothing else refers to."""
+    """Whether `array` is the whole of a buffer that nothing else refers to."""
     base = array.base
-    if base is None:
-        return bool(array.flags.c_contiguous)
-    whole = type(base) is np.ndarray and base.base is None and base.size == array.size
+    if base is None or not array.flags.writeable:  # such as one number seen as many
+        return array.flags.writeable
+    whole = type(base) is np.ndarray and base.base is None
+    whole = whole and 0 <= base.nbytes - array.nbytes <= _PADDING
     # The array's reference, the name here, the argument.
-    return whole and bool(array.flags.c_contiguous) and sys.getrefcount(base) <= 3
+    return whole and sys.getrefcount(base) <= 3
 
 
 def _keep(tensor: Tensor | None, g) -> None:
@@ -298,7 +317,7 @@ def _seeds(tensors: tuple, gradients, create_graph: bool) -> dict:
                     "a gradient is implied only for one number, this tensor has shape "
                     f"{tensor.shape}: reduce it first, as in .sum().backward(), or pass gradient="
                 )
-            g = np.empty_like(tensor.array)
+            g = np.empty(tensor.array.shape, tensor.array.dtype)
             g.fill(1)
         elif (shape := g.shape if isinstance(g, Tensor) else np.shape(g)) != tensor.shape:
             raise ShapeError(f"gradient expected shape {tensor.shape}, got {shape}")

@@ -71,7 +71,7 @@ def _recurrent_backward(shapes, out, live):
     total = 0
     for name, shape in shapes.items():
         if name.startswith("weight_"):
-            passes_on = name != "weight_ih" or "input" in live
+            passes_on = not name.startswith("weight_ih") or "input" in live
             total += prod(shape) * (passes_on + (name in live))
     return 2 * prod(shapes["input"][:-1]) * total
 

@@ -56,7 +56,7 @@ class Context:
 class FunctionPlan:
     """Stands where an op's plan stands on the node of one Function call."""
 
-    op = None
+    op = add_part = None
 
     def __init__(self, cls: type[Function], ctx: Context, live: list[int], count: int):
         self.cls, self.ctx, self.live, self.count = cls, ctx, live, count

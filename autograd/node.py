@@ -7,15 +7,15 @@ import zlib
 import numpy as np
 
 from autograd.tensor import next_seq
-from autograd.where import caller
+from autograd.where import Place, caller
 
 
 class Node:
     """One recorded call: its plan, the nodes of its inputs, and what its rules asked to keep."""
 
     __slots__ = (
-        "__weakref__", "hooks", "layer", "outputs", "params", "parents", "plan", "prints",
-        "retained", "saved", "seq", "shapes", "where",
+        "__weakref__", "_caller", "hooks", "layer", "outputs", "params", "parents", "plan",
+        "prints", "retained", "saved", "seq", "shapes",
     )  # fmt: skip
 
     def __init__(self, plan, parents, shapes, saved, params, layer, outputs=None):
@@ -26,7 +26,7 @@ class Node:
         self.params = params
         self.layer = layer
         self.outputs = outputs  # (shape, dtype) of each output where there are several, else None
-        self.where = caller()
+        self._caller = caller()
         self.seq = next_seq()
         self.hooks = None  # functions of the gradient, by handle number
         self.retained = None  # weak reference to the tensor that wants its .grad kept
@@ -35,6 +35,11 @@ class Node:
     def name(self) -> str:
         """The op's name."""
         return self.plan.name
+
+    @property
+    def where(self) -> Place | None:
+        """The line of the user's program that made it."""
+        return self._caller and Place(*self._caller)
 
     @property
     def next_functions(self) -> tuple:

@@ -127,7 +127,9 @@ class Op:
         self.title = shown_as or place + self.public_name
         self.prepare = KINDS[kind]
         self.rules: dict[str, Rule] = {}
+        self.add_part: Callable | None = None  # see `Plan.add_part`
         self.plans: dict[Any, Any] = {}  # which inputs want gradients -> Plan
+        self.forms: dict[tuple, Callable] = {}  # how a call is written -> what sorts such calls
         self.function: Callable = forward
         self._read_signature()
 
@@ -143,23 +145,10 @@ class Op:
         shaped = [i for i, name in enumerate(self.positional) if text[name].startswith("Shape")]
         self.star = shaped[0] if shaped else None
         # A call that names nothing then needs no sorting: what is given are the arrays.
-        optional = all(name in self.defaults for name in self.params)
+        self.optional = all(name in self.defaults for name in self.params)
         self.leading = self.positional[: len(self.inputs)] == self.inputs
-        several = self.variadic or self.residuals or self.outputs or self.kind == "view"
-        self.simple = optional and not several
-        self.defaults_of_params = {name: self.defaults[name] for name in self.params if optional}
-        self.defaults_of_rest = self._defaults_of_rest() if optional else {}
-
-    def _defaults_of_rest(self) -> dict[int, tuple]:
-        """For calls with so many arrays by position, and nothing else: the other inputs' values."""
-        first = 0
-        while self.positional[first : first + 1] == self.inputs[first : first + 1] != ():
-            first += 1
-        required = sum(name not in self.defaults for name in self.inputs)
-        return {
-            count: tuple(self.defaults[name] for name in self.inputs[count:])
-            for count in range(required, first + 1)
-        }
+        self.simple = not (self.variadic or self.residuals or self.outputs)
+        self.defaults_of_params = {n: self.defaults[n] for n in self.params if self.optional}
 
     @property
     def public_name(self) -> str:
@@ -188,32 +177,43 @@ class Op:
 
     def bind(self, args: tuple, keywords: dict) -> tuple[tuple, dict]:
         """Sort a call's arguments as Python would, into array inputs and the rest with defaults."""
-        if not keywords and len(args) in self.defaults_of_rest:
-            return args + self.defaults_of_rest[len(args)], self.defaults_of_params
         star = self.star
         if star is not None and len(args) > star and isinstance(args[star], (int, np.integer)):
             args = (*args[:star], args[star:])
-        if len(args) > len(self.positional):
+        form = (len(args), *keywords)
+        sort = self.forms.get(form)
+        if sort is None:
+            sort = self.forms[form] = self._sorter(*form)
+        return sort(args, keywords)
+
+    def _sorter(self, count: int, *names: str) -> Callable:
+        """What `bind` does for calls of so many arguments by position and these by name.
+
+        It is written out as source once per form: most calls are of a few forms, over and over.
+        """
+        if count > len(self.positional):
             most = len(self.positional)
-            raise TypeError(
-                f"{self.name}() takes at most {most} positional arguments, got {len(args)}"
-            )
-        values = dict(zip(self.positional, args, strict=False))
-        for given, value in keywords.items():
+            raise TypeError(f"{self.name}() takes at most {most} positional arguments, got {count}")
+        source = {name: f"args[{i}]" for i, name in enumerate(self.positional[:count])}
+        for given in names:
             name = given if self.knows(given) else self.spelled(given)
             if not self.knows(name):
                 raise TypeError(
                     f"{self.name}() got an unexpected argument {given!r}{self._hint(given)}"
                 )
-            if name in values:
+            if name in source:
                 raise TypeError(f"{self.name}() got multiple values for argument {name!r}")
-            values[name] = value
+            source[name] = f"keywords[{given!r}]"
         for name in (*self.inputs, *self.params):
-            if name not in values:
-                if name not in self.defaults:
-                    raise TypeError(f"{self.name}() is missing its argument {name!r}")
-                values[name] = self.defaults[name]
-        return tuple(values.pop(name) for name in self.inputs), values
+            if name not in source and name not in self.defaults:
+                raise TypeError(f"{self.name}() is missing its argument {name!r}")
+        inputs = "".join(source.get(n, f"defaults[{n!r}]") + ", " for n in self.inputs)
+        params = "defaults_of_params"  # the same dict for every call that gives none of them
+        if not source.keys().isdisjoint(self.params):
+            items = (f"{n!r}: {source.get(n, f'defaults[{n!r}]')}" for n in self.params)
+            params = f"{{{', '.join(items)}}}"
+        known = {"defaults": self.defaults, "defaults_of_params": self.defaults_of_params}
+        return eval(f"lambda args, keywords: (({inputs}), {params})", known)
 
     def knows(self, name: str) -> bool:
         """Whether the op has a parameter of that name."""

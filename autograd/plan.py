@@ -24,6 +24,8 @@ class Plan:
 
     def __init__(self, op: Op, live: tuple[int, ...]):
         self.op, self.name, self.live = op, op.title, live
+        # Of a view of a part: adds the gradient of the part to that of the whole, in place.
+        self.add_part = op.add_part
         self.keep: list[tuple[str, Any]] = []  # (kind, which) of each item a node saves
         rules = dict.fromkeys(self._rules())
         self.joint = any(len(rule.inputs) > 1 for rule in rules)
@@ -33,6 +35,7 @@ class Plan:
             (rule,) = rules  # an op has either one joint rule or one rule per input
             self.order = tuple(op.inputs.index(name) for name in rule.inputs)
             self.all_needs = tuple(i in live for i in self.order)
+            self.picks = [self.order.index(i) for i in live]
         if op.reference is not None:
             self.reference_slots = [self._slot("input", i) for i in range(len(op.inputs))]
         self.save = self._saver()
@@ -46,8 +49,8 @@ class Plan:
             if useful is not None:
                 wanted = {i for i, p in zip(self.live, node.parents, strict=True) if p in useful}
                 needs = tuple(i in wanted for i in self.order)
-            grads = dict(zip(self.order, self.calls[0](g, saved, params, needs), strict=True))
-            return [grads[i] for i in self.live]
+            grads = self.calls[0](g, saved, params, needs)
+            return [grads[i] for i in self.picks]
         if useful is None:
             return self.all_calls(g, saved, params, None)
         return [

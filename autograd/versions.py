@@ -57,7 +57,8 @@ def wrote_together(arrays: Iterable[np.ndarray], name: str) -> None:
     """Enter that `name` has just changed the memory of these arrays."""
     global last_write
     last_write = seq = next_seq()
-    where = caller()
+    called = caller()
+    where = called and Place(*called)
     for array in arrays:
         memory = owner(array)
         write = WRITES.get(id(memory))

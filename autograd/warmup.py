@@ -26,8 +26,7 @@ def main(everything: bool = False) -> int:
                 if isinstance(value, Kernel) and value.function.__module__ == module.__name__
             ]  # fmt: skip
             for kernel in kernels:
-                for parallel in (False, True):
-                    kernel.compile(char, parallel)
+                kernel.compile(char)
             if kernels:
                 seconds = time.perf_counter() - begin
                 dtype = "float32" if char == "f" else "float64"

@@ -11,7 +11,17 @@ _HOUSE = tuple(
     os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), package) + os.sep
     for package in ("autograd", "nn", "optim")
 )
-_inside: dict[str, bool] = {}
+
+
+class _Inside(dict):
+    """Whether a source file is one of the library's."""
+
+    def __missing__(self, filename: str) -> bool:
+        inside = self[filename] = filename.startswith(_HOUSE)
+        return inside
+
+
+_inside = _Inside()
 
 
 class Place(NamedTuple):
@@ -28,16 +38,12 @@ class Place(NamedTuple):
         return f"{self.code.co_filename}:{line}"
 
 
-def caller() -> Place | None:
-    """The innermost frame outside this library: the line the user wrote."""
-    frame: FrameType | None = sys._getframe(1)
+def caller() -> tuple[CodeType, int] | None:
+    """The innermost frame outside this library, the line the user wrote: what makes a `Place`."""
+    frame: FrameType | None = sys._getframe(2)  # who calls this is not the user
     while frame is not None:
         code = frame.f_code
-        filename = code.co_filename
-        inside = _inside.get(filename)
-        if inside is None:
-            inside = _inside[filename] = filename.startswith(_HOUSE)
-        if not inside:
-            return Place(code, frame.f_lasti)
+        if not _inside[code.co_filename]:
+            return code, frame.f_lasti
         frame = frame.f_back
     return None

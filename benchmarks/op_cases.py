@@ -169,6 +169,7 @@ rows("softmax", lambda lib, x: lib.F.softmax(x, dim=-1), 2048, 512)
 rows("log_softmax", lambda lib, x: lib.F.log_softmax(x, dim=-1), 2048, 512)
 for name in ("tanh", "sigmoid", "relu", "gelu", "silu", "elu"):
     rows(name, lambda lib, x, name=name: getattr(lib.F, name)(x), 2048, 512)
+rows("times and plus", lambda lib, x: x * 2 + 1, 2048, 512)
 rows("dropout 0.1", lambda lib, x: lib.F.dropout(x, 0.1), 2048, 512)
 
 

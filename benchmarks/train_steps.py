@@ -22,6 +22,7 @@ from pathlib import Path
 from workloads import WORKLOADS
 
 HERE = Path(__file__).resolve().parent
+SIDES = ("ours", "eager", "channels_last", "fused", "compile")
 WARM_UP = 3  # rounds before those that count
 
 
@@ -131,7 +132,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument(
-        "--sides", default="", help="further columns: channels_last, fused, compile (torch.compile)"
+        "--sides", default="", help="columns more: channels_last, fused, compile (torch.compile)"
     )
     parser.add_argument(
         "--out", type=Path, default=HERE / "results", help="folder of JSON and chart"
@@ -140,6 +141,8 @@ def main() -> int:
     wanted = (arguments.only or "").lower().split(",")
     names = [n for n in WORKLOADS if any(part in n.lower() for part in wanted)]
     sides = ["ours", "eager", *filter(None, arguments.sides.split(","))]
+    if unknown := set(sides) - {*SIDES}:
+        parser.error(f"--sides knows {', '.join(SIDES[2:])}, not {', '.join(sorted(unknown))}")
     peak_flops = roof()
     print(f"{platform.processor() or platform.machine()}, {arguments.threads} threads, measured "
           f"roof {peak_flops / 1e9:.0f} GFLOP/s")  # fmt: skip

@@ -1,7 +1,8 @@
 """Recurrent layers over whole sequences: plain, long short-term memory, gated recurrent units.
 
-Each layer and direction is one fused op of `autograd.ops`. Weights hold the gates one below the
-other, in PyTorch's order: input, forget, cell, output in the LSTM; reset, update, new in the GRU.
+Each layer, in one direction or both, is one fused op of `autograd.ops`. Weights hold the gates one
+below the other, in PyTorch's order: input, forget, cell, output in the LSTM; reset, update, new in
+the GRU.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from nn.module import Module
 from nn.parameter import Parameter, empty
 from nn.utils.rnn import PackedSequence
 
-LAYERS = {  # mode -> the op that runs one layer in one direction, and how many gates it has
+LAYERS = {  # mode -> the op that runs one layer, and how many gates it has
     "LSTM": (lstm_layer, 4),
     "GRU": (gru_layer, 3),
     "RNN_TANH": (partial(rnn_layer, nonlinearity="tanh"), 1),
@@ -127,7 +128,7 @@ class RNNBase(Module):
     def _weights(self, suffix: str) -> list[Parameter | None]:
         """The weights of one layer in one direction, in the order the op takes them."""
         names = ["weight_ih", "weight_hh", "bias_ih", "bias_hh"]
-        names += ["weight_hr"] if self.proj_size else []
+        names += ["weight_hr"] if self.mode == "LSTM" else []
         return [getattr(self, name + suffix, None) for name in names]
 
     @property
@@ -209,22 +210,19 @@ class RNNBase(Module):
 
     def _run(self, sequence: Tensor, states, batch_sizes: tuple | None = None):
         """Pass a sequence (time, batch, features), or packed rows, through all layers."""
-        run = LAYERS[self.mode][0]
+        run, directions = LAYERS[self.mode][0], 1 + self.bidirectional
         last: list[list[Tensor]] = []
         for layer in range(self.num_layers):
-            outputs = []
-            for direction, suffix in enumerate(self._suffixes(layer)):
-                first = [state[len(last)] for state in states]
-                output, *ends = run(
-                    sequence, *first, *self._weights(suffix), reverse=direction == 1,
-                    batch_sizes=batch_sizes,
-                )  # fmt: skip
-                outputs.append(output)
-                last.append(ends)
-            sequence = cat(outputs, dim=-1) if self.bidirectional else outputs[0]
+            at = layer * directions
+            mine = at if directions == 1 else slice(at, at + directions)
+            first = [state[mine] for state in states]
+            weights = [w for suffix in self._suffixes(layer) for w in self._weights(suffix)]
+            sequence, *ends = run(sequence, *first, *weights, batch_sizes=batch_sizes)
+            last.append(ends)
             if self.dropout and layer < self.num_layers - 1:
                 sequence = F.dropout(sequence, self.dropout, self.training)
-        return sequence, [stack(kind) for kind in zip(*last, strict=True)]
+        join = stack if directions == 1 else cat
+        return sequence, [join(kind) for kind in zip(*last, strict=True)]
 
     def extra_repr(self) -> str:
         parts = [f"{self.input_size}, {self.hidden_size}"]

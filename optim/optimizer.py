@@ -102,6 +102,7 @@ class Optimizer:
             moment: OrderedDict() for moment in ("save before", "save", "load before", "load")
         }
         self._stepped = False
+        self._updates: dict[int, Any] = {}  # `kernels.step_together.Update`, by the group's id
         groups = _as_list(params)
         if not groups:
             raise ValueError("the optimizer got an empty list of parameters")
@@ -141,11 +142,12 @@ class Optimizer:
                 for param, grad in pairs:
                     self.update(param, grad, self.state[param], group)
             return
-        rows = [
-            (param.array, grad, *self.arrays(param, self.state[param], group))
-            for param, grad in pairs
-        ]
-        left = kernels.step_together.together(self.together, rows, self.settings(group))
+        state, arrays = self.state, self.arrays
+        rows = [(param.array, grad, *arrays(param, state[param], group)) for param, grad in pairs]
+        update = self._updates.get(id(group))
+        if update is None:
+            update = self._updates[id(group)] = kernels.step_together.Update(self.together)
+        left = update(rows, self.settings(group))
         if left:
             with np.errstate(all="ignore"):
                 for i in left:

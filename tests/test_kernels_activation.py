@@ -53,11 +53,11 @@ def test_activations(name, dtype, layout, seed):
 
 
 @given(dtypes, layouts, seeds)
-def test_sums_products_and_quotients(dtype, layout, seed):
+def test_sums_differences_and_products(dtype, layout, seed):
     x, y = draw_array(seed, (2, 3), dtype, layout), draw_array(seed + 1, (2, 3), dtype) + 5
     for function, sign in (
         (elementwise.add, float.__add__), (elementwise.sub, float.__sub__),
-        (elementwise.mul, float.__mul__), (elementwise.div, float.__truediv__),
+        (elementwise.mul, float.__mul__),
     ):  # fmt: skip
         expected = [[sign(float(a), float(b)) for a, b in zip(*r, strict=True)]
                     for r in zip(x, y, strict=True)]  # fmt: skip

@@ -52,6 +52,23 @@ def test_linear_as_the_twin(seed, dtype, rows, columns, depth, layout, biased):
     close(compiled.linear(x, weight, bias), plain.linear(x, weight, bias), dtype)
 
 
+@given(seed=seeds, dtype=dtypes, rows=st.sampled_from([1, 14, 57, 130]),
+       columns=st.sampled_from([3, 64, 97, 600]), depth=st.sampled_from([63, 300, 390, 700, 1100]),
+       layout=st.tuples(layouts, layouts), start=st.sampled_from(["none", "bias", "held"]),
+       relu=st.booleans())  # fmt: skip
+@settings(max_examples=30)
+def test_blocks_of_depth_and_columns(seed, dtype, rows, columns, depth, layout, start, relu):
+    a = draw_array(seed, (rows, depth), dtype, layout[0])
+    b = draw_array(seed + 1, (depth, columns), dtype, layout[1])
+    bias, held = draw_array(seed, columns, dtype), draw_array(seed, (rows, columns), dtype)
+    wanted = plain.matmul(a, b) + {"none": 0, "bias": bias, "held": held}[start]
+    found = compiled.run(
+        *(compiled._readable(x) for x in (a, b)), held.copy(),
+        bias if start == "bias" else None, start == "held", relu,
+    )  # fmt: skip
+    close(found, np.maximum(wanted, 0) if relu else wanted, dtype)
+
+
 @pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_not_finite(bad):

@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twins import close, draw_array, dtypes, layouts, seeds, slope
 
+from autograd.kernels.compiled import jit
+from autograd.kernels.compiled import loss as fast
 from autograd.kernels.plain import loss, loss_linear
 
 shapes = st.sampled_from([(1,), (3,), (2, 3)])
@@ -87,6 +89,69 @@ def test_reducing_and_weights():
     )
     assert edges.tolist() == [100, 100, 0]
     assert loss.kl_div(np.array([5.0]), np.array([0.0]), False, "sum") == 0
+
+
+@given(shapes, st.sampled_from([0.5, 2.0]), dtypes, layouts, seeds)
+def test_slopes(shape, scale, dtype, layout, seed):
+    x, t = (draw_array(seed + k, shape, dtype, layout) for k in range(2))
+    by = np.array(1.5, dtype)
+    pairs = list(zip(x.ravel().tolist(), t.ravel().tolist(), strict=True))
+    errors = np.reshape([1.5 * scale * (a - b) for a, b in pairs], shape)
+    close(loss.scaled_error(x, t, by, scale), errors, dtype)
+    errors = np.reshape([1.5 * scale * (sigmoid(a) - b) for a, b in pairs], shape)
+    close(loss.scaled_logistic_error(x, t, by, scale), errors, dtype)
+
+
+# -- compiled against these ------------------------------------------------------------------------
+
+COMPILED = {
+    "mse": lambda family, x, t, w, r: family.mse(x, t, w, r),
+    "logits": lambda family, x, t, w, r: family.binary_cross_entropy_with_logits(x, t, w, None, r),
+    "scaled_error": lambda family, x, t, w, r: family.scaled_error(x, t, x.dtype.type(1.5), 0.5),
+    "scaled_logistic_error": lambda family, x, t, w, r: family.scaled_logistic_error(
+        x, t, x.dtype.type(1.5), 0.5
+    ),
+}
+
+
+@pytest.mark.parametrize("name", COMPILED)
+@given(st.sampled_from([(1,), (3, 5), (70, 200), (2, 3, 4), (0, 2)]), reductions, st.booleans(),
+       dtypes, layouts, seeds)  # fmt: skip
+def test_compiled(name, shape, reduction, special, dtype, layout, seed):
+    x, t = (draw_array(seed + k, shape, dtype, layout) for k in range(2))
+    if special and x.size > 2:
+        x = x.copy()
+        x.flat[:3] = np.nan, np.inf, -np.inf
+    with np.errstate(all="ignore"):
+        expected, found = (COMPILED[name](each, x, t, None, reduction) for each in (loss, fast))
+    assert found.dtype == expected.dtype
+    rtol = 1e-12 if dtype == np.float64 else 2e-5
+    np.testing.assert_allclose(found, expected, rtol=rtol, atol=rtol)
+
+
+def test_threads_do_not_matter():
+    x, t = (draw_array(k, (300, 401), np.float32) for k in range(2))
+    before, results = jit.get_num_threads(), []
+    try:
+        for count in sorted({1, before}):
+            jit.set_num_threads(count)
+            results.append([call(fast, x, t, None, "sum") for call in COMPILED.values()])
+    finally:
+        jit.set_num_threads(before)
+    for first, last in zip(results[0], results[-1], strict=True):
+        assert first.tobytes() == last.tobytes()
+
+
+@pytest.mark.parametrize("family", [loss, fast])
+def test_wrong_labels_are_refused(family):
+    scores = draw_array(1, (4, 3), np.float32)
+    for wrong in (3, -1):
+        labels = np.array([0, 2, wrong, -100])
+        with pytest.raises(IndexError, match=f"label {wrong} at position 2 is out of range"):
+            family.cross_entropy(scores, labels, None, -100, "mean", 0.0)
+        with pytest.raises(IndexError, match=f"label {wrong} at position 2"):
+            loss.check_labels(scores, labels, -100)
+    loss.check_labels(scores, np.array([0, 2, 1, -100]), -100)
 
 
 # -- scores against labels -------------------------------------------------------------------------

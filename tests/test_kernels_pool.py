@@ -99,3 +99,21 @@ def test_layout_is_kept_and_threads_do_not_matter():
         for found in zip(*results, strict=True):
             np.testing.assert_array_equal(found[0], found[-1])
             assert np.moveaxis(found[0], 1, -1 if layout == "last" else 1).flags.c_contiguous
+
+
+@given(case=cases(), dtype=dtypes, seed=seeds)
+def test_planes_in_bands(case, dtype, seed):
+    shape, windows = case
+    assume(plain.window_sum(np.ones(shape[2:], dtype), *windows).all())
+    x, before = draw_array(seed, shape, dtype), fast.TURNED_BYTES
+    whole = fast.max_taps(x, *windows), fast.window_sum(x, *windows)
+    g = draw_array(seed, whole[1].shape, dtype)
+    spread = fast.spread_taps(g, whole[0][1], shape[2:], *windows)
+    fast.TURNED_BYTES = 1
+    try:
+        parts = fast.max_taps(x, *windows), fast.window_sum(x, *windows)
+        again = fast.spread_taps(g, whole[0][1], shape[2:], *windows)
+    finally:
+        fast.TURNED_BYTES = before
+    for one, other in zip((*whole[0], whole[1], spread), (*parts[0], parts[1], again), strict=True):
+        np.testing.assert_array_equal(one, other)

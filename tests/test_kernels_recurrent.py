@@ -26,32 +26,47 @@ lengths = st.one_of(
     ),
 )
 widths = st.sampled_from([1, 3, 16, 40])
+orders = st.sampled_from([(False,), (True,), (False, True)])  # the directions
+
+
+def per_direction(kind, arrays):
+    """The inputs as kernels take them: x, the states, and a tuple of weights a direction."""
+    x, h, c, w_ih, w_hh, b_ih, b_hh, w_hr = arrays
+    several = {"lstm": (b_ih, w_hr), "projected": (b_ih, w_hr), "gru": (b_ih, b_hh)}
+    weights = [w_ih, w_hh, *several.get(kind, (b_ih,))]
+    states = (h, c) if kind in ("lstm", "projected") else (h,)
+    mine = [[None if w is None else w[d] for w in weights] for d in range(len(h))]
+    return x, states, mine
 
 
 def layer(module, kind, arrays, sizes, reverse):
     """The forward pass."""
-    x, h, c, w_ih, w_hh, b_ih, b_hh, w_hr = arrays
+    x, states, weights = per_direction(kind, arrays)
     if kind in ("lstm", "projected"):
-        return module.lstm(x, h, c, w_ih, w_hh, b_ih, w_hr, sizes, reverse)
+        return module.lstm(x, *states, weights, sizes, reverse)
     if kind == "gru":
-        return module.gru(x, h, w_ih, w_hh, b_ih, b_hh, sizes, reverse)
-    return module.rnn(x, h, w_ih, w_hh, b_ih, kind, sizes, reverse)
+        return module.gru(x, *states, weights, sizes, reverse)
+    return module.rnn(x, *states, weights, kind, sizes, reverse)
 
 
 def gradients(module, kind, g, arrays, outs, sizes, reverse, **options):
-    """The gradients of all inputs, from what a forward pass left."""
-    x, h, c, w_ih, w_hh, _, _, w_hr = arrays
+    """The gradients of all inputs, from what a forward pass left, in one list."""
+    x, states, weights = per_direction(kind, arrays)
+    output, *others = outs
+    kept = others[len(states) :]
+    inputs = *g[: 1 + len(states)], x, *states, weights, output
     order = sizes, reverse
     if kind in ("lstm", "projected"):
-        output, _, _, *kept = outs
-        return module.lstm_gradient(*g, x, h, c, w_ih, w_hh, w_hr, output, *kept, *order, **options)
-    if kind == "gru":
-        output, _, *kept = outs
-        return module.gru_gradient(*g[:2], x, h, w_ih, w_hh, output, *kept, *order, **options)
-    return module.rnn_gradient(*g[:2], x, h, w_ih, w_hh, outs[0], kind, *order, **options)
+        found = module.lstm_gradient(*inputs, *kept, *order, **options)
+    elif kind == "gru":
+        found = module.gru_gradient(*inputs, *kept, *order, **options)
+    else:
+        found = module.rnn_gradient(*inputs, kind, *order, **options)
+    *first, of_weights = found
+    return [*first, *(d for mine in of_weights for d in mine)]
 
 
-def draw(seed, kind, sizes, width, hidden, dtype, biased=True):
+def draw(seed, kind, sizes, width, hidden, dtype, biased=True, directions=1):
     """The inputs of a layer, and gradients of its outputs whose rows are not contiguous."""
     rng = np.random.default_rng(seed)
     rows, batch, gates = sum(sizes), sizes[0], KINDS[kind]
@@ -60,13 +75,17 @@ def draw(seed, kind, sizes, width, hidden, dtype, biased=True):
     def normal(*shape):
         return (rng.normal(size=shape) / np.sqrt(shape[-1])).astype(dtype)
 
+    def each(*shape):
+        return normal(directions, *shape)
+
     arrays = [
-        normal(width, rows).T, normal(batch, shown), normal(batch, hidden),
-        normal(gates * hidden, width), normal(gates * hidden, shown),
-        normal(gates * hidden) if biased else None, normal(gates * hidden) if biased else None,
-        normal(shown, hidden) if kind == "projected" else None,
+        normal(width, rows).T, each(batch, shown), each(batch, hidden),
+        each(gates * hidden, width), each(gates * hidden, shown),
+        each(gates * hidden) if biased else None, each(gates * hidden) if biased else None,
+        each(shown, hidden) if kind == "projected" else None,
     ]  # fmt: skip
-    g = normal(rows, 2 * shown)[:, shown:], normal(batch, shown), normal(batch, hidden)
+    both = directions * shown
+    g = normal(rows, 2 * both)[:, both:], each(batch, shown), each(batch, hidden)
     return arrays, g
 
 
@@ -82,10 +101,10 @@ def compare(found, expected, dtype):
 
 @pytest.mark.parametrize("kind", KINDS)
 @given(seed=seeds, sizes=lengths, width=widths, hidden=widths, dtype=dtypes,
-       biased=st.booleans(), reverse=st.booleans())  # fmt: skip
+       biased=st.booleans(), reverse=orders)  # fmt: skip
 @settings(max_examples=15)
 def test_as_the_twin(kind, seed, sizes, width, hidden, dtype, biased, reverse):
-    arrays, g = draw(seed, kind, sizes, width, hidden, dtype, biased)
+    arrays, g = draw(seed, kind, sizes, width, hidden, dtype, biased, len(reverse))
     outs = layer(plain, kind, arrays, sizes, reverse)
     compare(layer(compiled, kind, arrays, sizes, reverse), outs, dtype)
     expected = gradients(plain, kind, g, arrays, outs, sizes, reverse)
@@ -94,12 +113,13 @@ def test_as_the_twin(kind, seed, sizes, width, hidden, dtype, biased, reverse):
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("sizes", [(9,) * 3, (30, 8, 1), (1, 1)], ids=["equal", "packed", "one"])
-def test_threads_do_not_change_a_bit(kind, sizes):
-    arrays, g = draw(0, kind, sizes, 65, 72, np.float32)
+@pytest.mark.parametrize("reverse", [(True,), (False, True)], ids=["alone", "both"])
+def test_threads_do_not_change_a_bit(kind, sizes, reverse):
+    arrays, g = draw(0, kind, sizes, 65, 72, np.float32, directions=len(reverse))
 
     def run():
-        outs = layer(compiled, kind, arrays, sizes, True)
-        return *outs, *gradients(compiled, kind, g, arrays, outs, sizes, True)
+        outs = layer(compiled, kind, arrays, sizes, reverse)
+        return *outs, *gradients(compiled, kind, g, arrays, outs, sizes, reverse)
 
     before = get_num_threads()
     try:
@@ -118,11 +138,11 @@ def test_threads_do_not_change_a_bit(kind, sizes):
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_nan_and_infinity_stay_in_their_sequence(module, kind, value):
     arrays, _ = draw(1, kind, (3,) * 3, 5, 20, np.float32)
-    sane = layer(module, kind, arrays, (3,) * 3, False)[0]
+    sane = layer(module, kind, arrays, (3,) * 3, (False,))[0]
     arrays[0][4, 2] = value  # of sequence 1, at step 1
     with np.errstate(invalid="ignore", over="ignore"):
-        output = layer(module, kind, arrays, (3,) * 3, False)[0]
-        expected = layer(plain, kind, arrays, (3,) * 3, False)[0]
+        output = layer(module, kind, arrays, (3,) * 3, (False,))[0]
+        expected = layer(plain, kind, arrays, (3,) * 3, (False,))[0]
     hit = [4, 7]
     others = [row for row in range(9) if row not in hit]
     np.testing.assert_array_equal(output[others], sane[others])
@@ -137,8 +157,8 @@ def test_nan_and_infinity_stay_in_their_sequence(module, kind, value):
 def test_only_what_is_needed(module, kind):
     sizes = (3, 2)
     arrays, g = draw(2, kind, sizes, 3, 4, np.float64)
-    outs = layer(module, kind, arrays, sizes, False)
-    run = functools.partial(gradients, module, kind, g, arrays, outs, sizes, False)
+    outs = layer(module, kind, arrays, sizes, (False,))
+    run = functools.partial(gradients, module, kind, g, arrays, outs, sizes, (False,))
     everything = run()
     for chosen in range(len(everything)):
         found = run(needs=tuple(k == chosen for k in range(len(everything))))
@@ -149,7 +169,7 @@ def test_only_what_is_needed(module, kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_sequences(kind):
     arrays, g = draw(3, kind, (0, 0), 3, 4, np.float32)
-    outs = layer(plain, kind, arrays, (0, 0), False)
-    compare(layer(compiled, kind, arrays, (0, 0), False), outs, np.float32)
-    expected = gradients(plain, kind, g, arrays, outs, (0, 0), False)
-    compare(gradients(compiled, kind, g, arrays, outs, (0, 0), False), expected, np.float32)
+    outs = layer(plain, kind, arrays, (0, 0), (False,))
+    compare(layer(compiled, kind, arrays, (0, 0), (False,)), outs, np.float32)
+    expected = gradients(plain, kind, g, arrays, outs, (0, 0), (False,))
+    compare(gradients(compiled, kind, g, arrays, outs, (0, 0), (False,)), expected, np.float32)

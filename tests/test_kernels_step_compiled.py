@@ -96,7 +96,7 @@ def test_what_does_not_suit_is_left():
     ]  # fmt: skip
     fixed = row()
     fixed[0].flags.writeable = False
-    left = compiled.together("sgd", [*rows, fixed], (0.5, 0.9, 0, 0, False, False))
+    left = compiled.Tables("sgd").update([*rows, fixed], (0.5, 0.9, 0, 0, False, False))
     assert left == [1, 2, 3, 4, 6]
     assert [bool((r[0] == -0.5).all()) for r in rows] == [True, False, False, False, False, True]
 

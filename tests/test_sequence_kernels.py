@@ -60,21 +60,22 @@ def test_packed_sequences_one_by_one(step, gates, sizes, dtype, seed, reverse, h
     x, h, c, w_ih, w_hh, b_ih, b_hh = (rng.normal(size=s).astype(dtype) for s in shapes)
     cells = None
     if step is lstm_step:
-        output, last, cells, *_ = recurrent.lstm(
-            x, h, c, w_ih, w_hh, b_ih + b_hh, None, sizes, reverse
-        )
+        weights = [(w_ih, w_hh, b_ih + b_hh, None)]
+        output, last, cells, *_ = recurrent.lstm(x, h[None], c[None], weights, sizes, (reverse,))
     elif step is gru_step:
-        output, last, *_ = recurrent.gru(x, h, w_ih, w_hh, b_ih, b_hh, sizes, reverse)
+        weights = [(w_ih, w_hh, b_ih, b_hh)]
+        output, last, *_ = recurrent.gru(x, h[None], weights, sizes, (reverse,))
     else:
-        output, last = recurrent.rnn(x, h, w_ih, w_hh, b_ih + b_hh, "tanh", sizes, reverse)
+        weights = [(w_ih, w_hh, b_ih + b_hh)]
+        output, last = recurrent.rnn(x, h[None], weights, "tanh", sizes, (reverse,))
     starts = np.cumsum((0, *sizes[:-1]))
     for k in range(sizes[0]):
         rows = [start + k for start, n in zip(starts, sizes, strict=True) if n > k]
         shown, h_n, c_n = alone(step, x[rows], h[k], c[k], w_ih, w_hh, b_ih, b_hh, reverse)
         close(output[rows], shown, dtype)
-        close(last[k], h_n, dtype)
+        close(last[0, k], h_n, dtype)
         if cells is not None:
-            close(cells[k], c_n, dtype)
+            close(cells[0, k], c_n, dtype)
 
 
 def test_walking_through_packed_rows():
@@ -104,50 +105,53 @@ def test_projected_lstm(sizes, seed, reverse):
     rng = np.random.default_rng(seed)
     shapes = (sum(sizes), 2), (sizes[0], 2), (sizes[0], 3), (12, 2), (12, 2), (12,), (2, 3)
     arrays = [rng.normal(size=shape) for shape in shapes]
-    found = recurrent.lstm(*arrays, sizes, reverse)
-    for actual, expected in zip(found, projected(*arrays, sizes, reverse), strict=False):
-        close(actual, expected, np.float64)
+    x, h, c, *weights = arrays
+    output, h_n, c_n, *_ = recurrent.lstm(x, h[None], c[None], [weights], sizes, (reverse,))
+    expected = projected(*arrays, sizes, reverse)
+    for actual, wanted in zip((output, h_n[0], c_n[0]), expected, strict=True):
+        close(actual, wanted, np.float64)
 
 
 @pytest.mark.parametrize("kind", ["lstm", "projected", "gru", "tanh", "relu"])
-@given(sizes=sizes, seed=seeds, reverse=st.booleans())
+@given(sizes=sizes, seed=seeds, reverse=st.sampled_from([(False,), (True,), (False, True)]))
 @settings(max_examples=8)
 def test_gradients_through_time_are_slopes(kind, sizes, seed, reverse):
     """Of the forward kernels, which the tests above compare with their steps."""
-    rng, order = np.random.default_rng(seed), (sizes, reverse)
+    rng, order, directions = np.random.default_rng(seed), (sizes, reverse), len(reverse)
     gates = {"lstm": 4, "projected": 4, "gru": 3}.get(kind, 1)
-    rows, batch = sum(sizes), sizes[0]
-    x, h, c, w_ih, w_hh, b_ih, b_hh, w_hr = (
-        rng.normal(size=shape)
-        for shape in ((rows, 2), (batch, 2), (batch, 2), (gates * 2, 2), (gates * 2, 2),
-                      (gates * 2,), (gates * 2,), (2, 2))
-    )  # fmt: skip
-    g = rng.normal(size=(rows, 2)), *rng.normal(size=(2, batch, 2))
+    x = rng.normal(size=(sum(sizes), 2))
+    h, c = states = rng.normal(size=(2, directions, sizes[0], 2))
+    g = rng.normal(size=(sum(sizes), 2 * directions)), *rng.normal(size=(2, *h.shape))
+
+    def weights_of(*shapes):
+        return [[rng.normal(size=shape) for shape in shapes] for _ in range(directions)]
+
+    matrices, bias = [(gates * 2, 2)] * 2, (gates * 2,)
     if kind in ("lstm", "projected"):
-        w_hr = w_hr if kind == "projected" else None
-        arrays = [x, h, c, w_ih, w_hh, b_ih, w_hr]
-        run = functools.partial(recurrent.lstm, *arrays, *order)
+        weights = weights_of(*matrices, bias, (2, 2))
+        if kind == "lstm":
+            weights = [(*mine[:3], None) for mine in weights]
+        run = functools.partial(recurrent.lstm, x, h, c, weights, *order)
         output, _, _, *kept = run()
-        found = recurrent.lstm_gradient(*g, x, h, c, w_ih, w_hh, w_hr, output, *kept, *order)
-        shown = 3
+        found = recurrent.lstm_gradient(*g, x, h, c, weights, output, *kept, *order)
     elif kind == "gru":
-        arrays = [x, h, w_ih, w_hh, b_ih, b_hh]
-        run = functools.partial(recurrent.gru, *arrays, *order)
+        weights, states = weights_of(*matrices, bias, bias), [h]
+        run = functools.partial(recurrent.gru, x, h, weights, *order)
         output, _, *kept = run()
-        found = recurrent.gru_gradient(*g[:2], x, h, w_ih, w_hh, output, *kept, *order)
-        shown = 2
+        found = recurrent.gru_gradient(*g[:2], x, h, weights, output, *kept, *order)
     else:
-        arrays = [x, h, w_ih, w_hh, b_ih]
-        run = functools.partial(recurrent.rnn, *arrays, kind, *order)
-        found = recurrent.rnn_gradient(*g[:2], x, h, w_ih, w_hh, run()[0], kind, *order)
-        shown = 2
+        weights, states = weights_of(*matrices, bias), [h]
+        run = functools.partial(recurrent.rnn, x, h, weights, kind, *order)
+        found = recurrent.rnn_gradient(*g[:2], x, h, weights, run()[0], kind, *order)
 
     def total():
-        return sum((a * b).sum() for a, b in zip(run()[:shown], g, strict=False))
+        return sum((a * b).sum() for a, b in zip(run()[: 1 + len(states)], g, strict=False))
 
-    for array, gradient in zip(arrays, found, strict=True):
+    *first, of_weights = found
+    arrays = [x, *states, *(w for mine in weights for w in mine)]
+    for array, d in zip(arrays, [*first, *(d for mine in of_weights for d in mine)], strict=True):
         if array is not None:
-            np.testing.assert_allclose(gradient, slope(total, array), rtol=1e-5, atol=1e-6)
+            np.testing.assert_allclose(d, slope(total, array), rtol=1e-5, atol=1e-6)
 
 
 @given(dtype=dtypes, seed=seeds, shape=st.tuples(*[st.integers(1, 3)] * 4))

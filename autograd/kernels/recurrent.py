@@ -8,42 +8,41 @@ from autograd.kernels.plain import recurrent as plain
 PER_OPERATION = 1 / 16  # a vector's worth of multiplications counts as one
 
 
-def _family(x, weight_hh, *others):
-    work = len(x) * weight_hh.size * PER_OPERATION
-    return compiled("recurrent") if worth(work, x, weight_hh, *others) else plain
+def _family(x, weights, *others):
+    matrix = weights[0][1]
+    work = len(weights) * len(x) * matrix.size * PER_OPERATION
+    arrays = (array for mine in weights for array in mine)
+    return compiled("recurrent") if worth(work, x, *others, *arrays) else plain
 
 
-def lstm(x, h, c, weight_ih, weight_hh, bias, weight_hr, sizes, reverse):
+def lstm(x, h, c, weights, sizes, reverse):
     """Run rows through a long short-term memory: (output, h, c, gates, cells)."""
-    run = _family(x, weight_hh, h, c, weight_ih, bias, weight_hr).lstm
-    return run(x, h, c, weight_ih, weight_hh, bias, weight_hr, sizes, reverse)
+    return _family(x, weights, h, c).lstm(x, h, c, weights, sizes, reverse)
 
 
-def lstm_gradient(d_output, d_h, d_c, x, h0, c0, weight_ih, weight_hh, *others):
-    """The gradients of (x, h0, c0, weight_ih, weight_hh, bias, weight_hr)."""
-    run = _family(x, weight_hh, d_output, d_h, d_c, h0, c0, weight_ih).lstm_gradient
-    return run(d_output, d_h, d_c, x, h0, c0, weight_ih, weight_hh, *others)
+def lstm_gradient(d_output, d_h, d_c, x, h0, c0, weights, *others):
+    """The gradients of (x, h0, c0) and of the weights of each direction."""
+    run = _family(x, weights, d_output, d_h, d_c, h0, c0).lstm_gradient
+    return run(d_output, d_h, d_c, x, h0, c0, weights, *others)
 
 
-def gru(x, h, weight_ih, weight_hh, bias_ih, bias_hh, sizes, reverse):
+def gru(x, h, weights, sizes, reverse):
     """Run rows through gated recurrent units: (output, h, gates, recalled)."""
-    run = _family(x, weight_hh, h, weight_ih, bias_ih, bias_hh).gru
-    return run(x, h, weight_ih, weight_hh, bias_ih, bias_hh, sizes, reverse)
+    return _family(x, weights, h).gru(x, h, weights, sizes, reverse)
 
 
-def gru_gradient(d_output, d_h, x, h0, weight_ih, weight_hh, *others):
-    """The gradients of (x, h0, weight_ih, weight_hh, bias_ih, bias_hh)."""
-    run = _family(x, weight_hh, d_output, d_h, h0, weight_ih).gru_gradient
-    return run(d_output, d_h, x, h0, weight_ih, weight_hh, *others)
+def gru_gradient(d_output, d_h, x, h0, weights, *others):
+    """The gradients of (x, h0) and of the weights of each direction."""
+    run = _family(x, weights, d_output, d_h, h0).gru_gradient
+    return run(d_output, d_h, x, h0, weights, *others)
 
 
-def rnn(x, h, weight_ih, weight_hh, bias, nonlinearity, sizes, reverse):
+def rnn(x, h, weights, nonlinearity, sizes, reverse):
     """Run rows through a plain recurrence: (output, h)."""
-    run = _family(x, weight_hh, h, weight_ih, bias).rnn
-    return run(x, h, weight_ih, weight_hh, bias, nonlinearity, sizes, reverse)
+    return _family(x, weights, h).rnn(x, h, weights, nonlinearity, sizes, reverse)
 
 
-def rnn_gradient(d_output, d_h, x, h0, weight_ih, weight_hh, *others):
-    """The gradients of (x, h0, weight_ih, weight_hh, bias)."""
-    run = _family(x, weight_hh, d_output, d_h, h0, weight_ih).rnn_gradient
-    return run(d_output, d_h, x, h0, weight_ih, weight_hh, *others)
+def rnn_gradient(d_output, d_h, x, h0, weights, *others):
+    """The gradients of (x, h0) and of the weights of each direction."""
+    run = _family(x, weights, d_output, d_h, h0).rnn_gradient
+    return run(d_output, d_h, x, h0, weights, *others)

@@ -6,11 +6,31 @@ calls for each parameter in each of them.
 
 from __future__ import annotations
 
+from typing import Any
+
 from autograd.kernels.choose import compiled, may_compile
 
 
-def together(name: str, rows: list[tuple], options: tuple[float, ...]) -> list[int]:
-    """Update the parameters of those rows that suit; return the numbers of the others."""
-    if not may_compile(rows[0][0]):
-        return list(range(len(rows)))
-    return compiled("step").together(name, rows, options)
+class Update:
+    """The update of one group, step after step: what stays the same is worked out once.
+
+    Parameters
+    ----------
+    name : {"sgd", "adam", "rmsprop", "adagrad"}
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.tables: Any = None
+
+    def __call__(self, rows: list[tuple], options: tuple[float, ...]) -> list[int]:
+        """Update the parameters of those rows that suit; return the numbers of the others."""
+        if not may_compile(rows[0][0]):
+            return list(range(len(rows)))
+        if self.tables is None:
+            self.tables = compiled("step").Tables(self.name)
+        return self.tables.update(rows, options)
+
+    def __reduce__(self):
+        # The tables are addresses, which mean nothing in a copy: it starts without.
+        return Update, (self.name,)

@@ -1,4 +1,11 @@
-"""How many threads kernels use; this much is known without loading numba."""
+"""How many threads kernels use; this much is known without loading numba.
+
+NumPy's BLAS has threads of its own, which would be in the way of ours: both kinds wait for work in
+a loop for a while. They do not meet. Compiled kernels call no BLAS, and of the products in float32
+and float64 NumPy is left those of fewer than 2^17 multiplications (`choose.least`, `gemm`), for
+which OpenBLAS wakes nobody: it does from 2^18 on. A test watches its threads. What remains is
+`numpy.linalg`, and a program's own NumPy; ``python -m models`` gives BLAS one thread to begin with.
+"""
 
 from __future__ import annotations
 

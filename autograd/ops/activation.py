@@ -13,6 +13,7 @@ import numpy as np
 from autograd import kernels
 from autograd.errors import ShapeError
 from autograd.op import Array, composite, op
+from autograd.ops.elementwise import quiet
 from autograd.ops.rectifier import takes_inplace
 from autograd.ops.transcendental import erf, sigmoid
 
@@ -25,8 +26,13 @@ def _negative(x):
     return np.where(x > 0, 0.0, x)
 
 
+def _elu(input, alpha=1.0, inplace=False):
+    """`elu` composed of other functions."""
+    return np.where(input > 0, input, alpha * np.expm1(_negative(input)))
+
+
 @takes_inplace
-@op(kind="unary", domain=(-3, 3), space="nn")
+@op(kind="unary", domain=(-3, 3), space="nn", reference=_elu)
 def elu(input: Array, alpha: float = 1.0, inplace: bool = False):
     """Return `input` where positive, else ``alpha * (exp(input) - 1)`` (Clevert et al. 2015).
 
@@ -36,12 +42,10 @@ def elu(input: Array, alpha: float = 1.0, inplace: bool = False):
     >>> F.elu(ag.tensor([-1e4, 2.0]))
     tensor([-1.,  2.])
     """
-    return np.maximum(input, 0) + alpha * np.expm1(np.minimum(input, 0))
+    return kernels.activation.elu(input, alpha)
 
 
-elu.vjp(
-    input=lambda g, input, alpha: np.where(input > 0, g, g * (alpha * np.exp(_negative(input)))),
-)
+elu.vjp(input=lambda g, input, alpha: kernels.activation.elu_gradient(g, input, alpha))
 
 
 @takes_inplace
@@ -164,8 +168,14 @@ gelu.vjp(
 )
 
 
+def _silu(input, inplace=False):
+    """`silu` composed of other functions."""
+    return input * sigmoid(input)
+
+
 @takes_inplace
-@op(kind="unary", domain=(-3, 3), space="nn")
+@op(kind="unary", domain=(-3, 3), space="nn", reference=_silu)
+@quiet
 def silu(input: Array, inplace: bool = False):
     """Return ``input * sigmoid(input)``, elementwise; also called swish.
 
@@ -175,15 +185,10 @@ def silu(input: Array, inplace: bool = False):
     >>> F.silu(ag.tensor([-1e4, 0.0, 1e4]))
     tensor([   -0.,     0., 10000.])
     """
-    return input * sigmoid(input)
+    return kernels.activation.silu(input)
 
 
-def _silu_rule(g, input):
-    s = sigmoid(input)
-    return g * (s * (1 + input * (1 - s)))
-
-
-silu.vjp(input=_silu_rule)
+silu.vjp(input=lambda g, input: kernels.activation.silu_gradient(g, input))
 
 
 @takes_inplace

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from autograd import promotion
+from autograd import kernels, promotion
 from autograd.errors import DtypeError
 from autograd.op import Array, composite, op
 from autograd.ops.cast import fill
@@ -34,7 +34,7 @@ def add(input: Array, other: Array, *, alpha: float = 1):
     >>> ag.tensor([1.0, 2.0]) + 1
     tensor([2., 3.])
     """
-    return input + other if alpha == 1 else input + alpha * other
+    return kernels.elementwise.add(input, other if alpha == 1 else alpha * other)
 
 
 add.vjp(input=lambda g: g, other=lambda g, alpha: g if alpha == 1 else alpha * g)
@@ -50,7 +50,7 @@ def sub(input: Array, other: Array, *, alpha: float = 1):
     >>> 1 - ag.tensor([1.0, 2.0])
     tensor([ 0., -1.])
     """
-    return input - other if alpha == 1 else input - alpha * other
+    return kernels.elementwise.sub(input, other if alpha == 1 else alpha * other)
 
 
 sub.vjp(input=lambda g: g, other=lambda g, alpha: -g if alpha == 1 else -alpha * g)
@@ -113,7 +113,7 @@ def mul(input: Array, other: Array):
     >>> ag.tensor([1.0, 2.0]) * 3
     tensor([3., 6.])
     """
-    return input * other
+    return kernels.elementwise.mul(input, other)
 
 
 mul.vjp(input=lambda g, other: g * other, other=lambda g, input: g * input)

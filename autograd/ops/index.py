@@ -43,7 +43,12 @@ def zeros_with(input: Array, shape: tuple, index: tuple):
     return out
 
 
+def _add_at(total, g, index: tuple) -> None:
+    total[index] += g
+
+
 getitem.vjp(input=lambda g, input_shape, index: zeros_with(g, input_shape, index))
+getitem.op.add_part = _add_at
 zeros_with.vjp(input=lambda g, index: getitem(g, index))
 
 

@@ -81,6 +81,11 @@ def _share(g, shape, reduction, weight=None, divisor=None):
     return g if weight is None else g * weight
 
 
+def _scale(shape, reduction) -> float:
+    """What each element counts in a sum or a mean."""
+    return 1 / (math.prod(shape) or 1) if reduction == "mean" else 1.0
+
+
 def _total(weight):
     return None if weight is None else np.sum(weight)
 
@@ -110,6 +115,45 @@ def _pairs(*cases, positive=False):
 _REDUCED = tuple({"reduction": reduction} for reduction in REDUCTIONS)
 
 
+# -- slopes ----------------------------------------------------------------------------------------
+
+
+def _scaled_samples(rng):
+    for shape in ((2, 3), ()):
+        yield tuple(rng.normal(size=s) for s in (shape, shape, ())), {"scale": 0.5}
+
+
+@op(samples=_scaled_samples, space="internal")
+def scaled_error(input: Array, target: Array, by: Array, scale: float = 1.0):
+    """Return ``by * scale * (input - target)``; `by` is one number."""
+    return kernels.loss.scaled_error(input, target, by, scale)
+
+
+scaled_error.vjp(
+    input=lambda g, by, scale: g * (by * scale),
+    target=lambda g, by, scale: -g * (by * scale),
+    by=lambda g, input, target, scale: np.sum(g * (input - target)) * scale,
+)
+
+
+@op(samples=_scaled_samples, space="internal")
+def scaled_logistic_error(input: Array, target: Array, by: Array, scale: float = 1.0):
+    """Return ``by * scale * (sigmoid(input) - target)``; `by` is one number."""
+    return kernels.loss.scaled_logistic_error(input, target, by, scale)
+
+
+def _logistic_slope(g, input, by, scale):
+    y = sigmoid(input)
+    return g * (by * scale) * (y * (1 - y))
+
+
+scaled_logistic_error.vjp(
+    input=_logistic_slope,
+    target=lambda g, by, scale: -g * (by * scale),
+    by=lambda g, input, target, scale: np.sum(g * (sigmoid(input) - target)) * scale,
+)
+
+
 # -- distances -------------------------------------------------------------------------------------
 
 
@@ -137,6 +181,9 @@ def mse_loss(input: Array, target: Array, size_average=None, reduce=None, reduct
 
 
 def _mse_rule(g, input, target, weight, reduction, needs):
+    if weight is None and reduction != "none":
+        scale = 2 * _scale(input.shape, reduction)
+        return _opposite(scaled_error(input, target, g, scale=scale), needs)
     share = _share(g, input.shape, reduction, weight, _total(weight))
     return _opposite(share * 2 * (input - target), needs)
 
@@ -316,6 +363,8 @@ def binary_cross_entropy_with_logits(input: Array, target: Array, weight: Array 
 
 
 def _bce_logits_input(g, input, target, weight, pos_weight, reduction):
+    if weight is None and pos_weight is None and reduction != "none":
+        return scaled_logistic_error(input, target, g, scale=_scale(input.shape, reduction))
     share = _share(g, input.shape, reduction, weight)
     if pos_weight is None:
         return share * (sigmoid(input) - target)

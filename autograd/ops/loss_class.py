@@ -21,6 +21,12 @@ IGNORE = -100  # the label that PyTorch, by default, leaves out
 
 def check_labels(input, target, weight, ignore_index) -> None:
     """Raise unless every label is one of the classes that `input` has scores for, or ignored."""
+    _check_shapes(input, target, weight)
+    kernels.loss.check_labels(input, target, ignore_index)
+
+
+def _check_shapes(input, target, weight) -> None:
+    """Raise unless there is one label, an integer, for each row of scores."""
     if input.dtype.kind != "f":
         raise DtypeError(f"expected floating point scores, got {input.dtype}: use .float()")
     if input.ndim == 0:
@@ -34,15 +40,6 @@ def check_labels(input, target, weight, ignore_index) -> None:
         )
     if target.dtype.kind not in "iu":
         raise DtypeError(f"expected class labels as integers, got {target.dtype}: use .long()")
-    classes = input.shape[kernels.loss.class_axis(input)]
-    bad = ((target < 0) | (target >= classes)) & (target != ignore_index)
-    if bad.any():
-        place = tuple(int(i) for i in np.argwhere(bad)[0])
-        where = f" at position {place[0] if len(place) == 1 else place}" if place else ""
-        raise IndexError(
-            f"label {target[place]}{where} is out of range: there are {classes} classes, labels go "
-            f"from 0 to {classes - 1} (and {ignore_index} is ignored)"
-        )
 
 
 def _check_class_weight(input, weight) -> None:
@@ -131,7 +128,7 @@ def label_cross_entropy(input: Array, target: Array, weight: Array | None = None
                         ignore_index: int = IGNORE, reduction: str = "mean",
                         label_smoothing: float = 0.0):  # fmt: skip
     """Return the cross entropy of softmax(input) against class labels."""
-    check_labels(input, target, weight, ignore_index)
+    _check_shapes(input, target, weight)
     return kernels.loss.cross_entropy(
         input, target, weight, ignore_index, reduction, label_smoothing
     )

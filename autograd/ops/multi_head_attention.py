@@ -10,7 +10,7 @@ from autograd.errors import DtypeError, ShapeError
 from autograd.op import Array, composite
 from autograd.ops.attention import scaled_dot_product_attention
 from autograd.ops.dropout import dropout
-from autograd.ops.join import cat, chunk
+from autograd.ops.join import cat, chunk, split
 from autograd.ops.linalg import linear
 from autograd.ops.reduce import mean
 from autograd.ops.shape import permute, squeeze, transpose, unsqueeze
@@ -112,7 +112,7 @@ def multi_head_attention_forward(
             "expected q_, k_ and v_proj_weight with use_separate_proj_weight=True, and "
             "in_proj_weight without; got None"
         )
-    q, k, v = _projected(query, key, value, matrices, in_proj_bias, all(same))
+    q, k, v = _projected(query, key, value, matrices, in_proj_bias, same)
     causal = is_causal and key_padding_mask is None and not need_weights
     attn_mask = None if causal else attn_mask  # the causal mask needs no array
     attn_mask = _attention_mask(attn_mask, query.dtype, (batch, num_heads, targets, sources))
@@ -192,10 +192,15 @@ def _check_sizes(query, key, value, embed_dim: int, num_heads: int, separate: bo
         )
 
 
-def _projected(query, key, value, weights, bias, one: bool):
-    """Project all three, by one product if they are one tensor."""
-    if len(weights) == 1 and one:
-        return chunk(linear(query, weights[0], bias), 3, dim=-1)
+def _projected(query, key, value, weights, bias, same: tuple[bool, bool]):
+    """Project all three; those that are one tensor by one product."""
+    if len(weights) == 1 and same[1]:
+        size = weights[0].shape[1]
+        if same[0]:
+            return chunk(linear(query, weights[0], bias), 3, dim=-1)
+        own, common = split(weights[0], (size, 2 * size))
+        first, rest = (None, None) if bias is None else split(bias, (size, 2 * size))
+        return linear(query, own, first), *chunk(linear(key, common, rest), 2, dim=-1)
     matrices = chunk(weights[0], 3) if len(weights) == 1 else weights
     biases = (None,) * 3 if bias is None else chunk(bias, 3)
     given = zip((query, key, value), matrices, biases, strict=True)

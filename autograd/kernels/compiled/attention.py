@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import math
+from typing import NamedTuple
 
 import numpy as np
 
-from autograd.kernels.compiled.attention_blocks import SUMS, backward, forward
+from autograd.kernels.compiled.attention_blocks import LANES, backward, forward
 from autograd.kernels.compiled.gemm import firsts, places
 from autograd.kernels.compiled.jit import get_num_threads
 from autograd.kernels.compiled.memory import workspace
@@ -18,47 +20,87 @@ SCORES = 1 << 19  # bytes of scores in the second cache
 TASKS = 8  # there are at least so many, if there are queries enough
 
 
-def _blocks(targets: int, sources: int, stack: int, unit) -> tuple[int, int]:
-    """How many blocks the queries of a head are cut into, and how many parts these make."""
-    high, pitch = int(unit[ROWS]), (sources + unit[COLUMNS]) * unit[SIZE]
-    tiles = max(1, min(TILES, int(SCORES // (pitch * high))))
+NOTHING = {char: np.empty((0, 0), char) for char in "fdB"}
+
+
+class Sizes(NamedTuple):
+    """How the work is cut, and how many numbers of scratch memory a thread needs."""
+
+    lead: tuple[int, ...]  # the shape of the stack of heads
+    stack: int
+    blocks: int  # of the queries of a head
+    parts: int  # made of blocks; a part of a head is a task
+    forward_space: int
+    backward_space: int
+
+
+@functools.lru_cache(256)
+def _sizes(query, key, value, char: str) -> Sizes:
+    """Settle the sizes for arrays of these shapes."""
+    lead, unit = np.broadcast_shapes(query[:-2], key[:-2], value[:-2]), block(char)
+    (targets, depth), (sources, width), stack = query[-2:], value[-2:], math.prod(lead)
+    high, wide, size = int(unit[ROWS]), int(unit[COLUMNS]), int(unit[SIZE])
+    columns, deep, broad = (-(-n // wide) * wide for n in (sources, depth, width))
+    tiles = max(1, min(TILES, SCORES // ((columns + LANES) * size * high)))
     blocks = max(1, -(-targets // (tiles * high)))
-    return blocks, min(blocks, -(-TASKS // max(1, stack)))
+    parts, most = min(blocks, -(-TASKS // max(1, stack))), -(-targets // blocks)
+    scores, across = most * (columns + LANES), columns * (depth + width)
+    return Sizes(
+        lead, stack, blocks, parts, scores + depth * columns + sources * broad,
+        2 * scores + most * (deep + broad) + across + sources * deep,
+    )  # fmt: skip
+
+
+@functools.lru_cache(256)
+def _order(strides, shape) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The shape in memory of an array like one of these strides, and the way back to `shape`."""
+    order = sorted(range(len(strides)), key=lambda axis: -abs(strides[axis]))
+    if len(strides) != len(shape) or order[-1] != len(shape) - 1:
+        order = list(range(len(shape)))
+    if len(shape) == 4 and order == [0, 1, 2, 3]:  # heads inside of rows
+        order = [0, 2, 1, 3]
+    return tuple(shape[axis] for axis in order), tuple(np.argsort(order).tolist())
+
+
+def _like(x: np.ndarray, *shape) -> np.ndarray:
+    """A new array whose axes follow each other in memory as those of x."""
+    memory, back = _order(x.strides, shape)
+    return np.empty(memory, x.dtype).transpose(back)
 
 
 def _readable(x: np.ndarray) -> np.ndarray:
     """x, or a copy of it that the kernels can read: with contiguous rows of aligned numbers."""
     good = x.strides[-1] == x.itemsize or x.shape[-1] == 1
-    good = good and x.flags.aligned and not any(step % x.itemsize for step in x.strides)
-    return x if good else np.ascontiguousarray(x)
+    for step in x.strides:
+        good = good and not step % x.itemsize
+    return x if good and x.flags.aligned else np.ascontiguousarray(x)
 
 
-def _mask(x: np.ndarray | None, shape, dtype) -> np.ndarray:
-    """A mask whose rows are there in full, of `dtype`; empty if there is none."""
+def _mask(x: np.ndarray | None, shape, char: str) -> np.ndarray:
+    """A mask whose rows are there in full, of a dtype; empty if there is none."""
     if x is None:
-        return np.empty((0, 0), dtype)
-    x = np.broadcast_to(x, (*x.shape[:-2], *shape[-2:]))
-    return _readable(x).view(dtype)
+        return NOTHING[char]
+    if x.shape[-2:] != shape:
+        x = np.broadcast_to(x, (*x.shape[:-2], *shape))
+    return _readable(x).view(char)
 
 
-def _like(x: np.ndarray, shape) -> np.ndarray:
-    """A new array whose axes follow each other in memory as those of x; heads inside of rows."""
-    order = sorted(range(x.ndim), key=lambda axis: -abs(x.strides[axis]))
-    if x.ndim != len(shape) or order[-1] != x.ndim - 1:
-        order = list(range(len(shape)))
-    if len(shape) == 4 and order == [0, 1, 2, 3]:
-        order = [0, 2, 1, 3]
-    out = np.empty([shape[axis] for axis in order], x.dtype)
-    return out.transpose(np.argsort(order))
+def _inputs(query, key, value, bias, mask, keep) -> list[np.ndarray]:
+    shape = query.shape[-2], key.shape[-2]
+    return [
+        _readable(query), _readable(key), _readable(value), _mask(bias, shape, query.dtype.char),
+        _mask(mask, shape, "B"), _mask(keep, shape, "B"),
+    ]  # fmt: skip
 
 
-def _parted(x: np.ndarray) -> np.ndarray:
-    """With an axis for the parts of the queries, which share x."""
-    return x[..., None, :, :]
-
-
-def _lead(*arrays) -> tuple[int, ...]:
-    return np.broadcast_shapes(*(x.shape[:-2] for x in arrays))
+def _tasks(arrays, sizes: Sizes, of_parts=()) -> np.ndarray:
+    """The `places` of each task's matrices; `of_parts` have one for each part of a head."""
+    if sizes.parts == 1:
+        return places(sizes.lead, (*arrays, *of_parts))
+    table = places(sizes.lead, arrays).repeat(sizes.parts, axis=1)
+    if not of_parts:
+        return table
+    return np.concatenate([table, places((*sizes.lead, sizes.parts), of_parts)])
 
 
 def attend(query, key, value, bias, mask, keep, scale, boost, causal=False):
@@ -69,30 +111,21 @@ def attend(query, key, value, bias, mask, keep, scale, boost, causal=False):
     may see none gets zeros. Where `keep` is False a weight is dropped, the others are multiplied by
     `boost`.
     """
-    lead, stack = _lead(query, key, value), math.prod(_lead(query, key, value))
-    targets, sources, width = query.shape[-2], key.shape[-2], value.shape[-1]
-    out = _like(query, (*lead, targets, width))
-    log_sums = np.empty((*lead, targets), query.dtype)
-    if not stack * targets * sources:
+    char = query.dtype.char
+    sizes = _sizes(query.shape, key.shape, value.shape, char)
+    (targets, depth), (sources, width) = query.shape[-2:], value.shape[-2:]
+    out = _like(query, *sizes.lead, targets, width)
+    log_sums = np.empty((*sizes.lead, targets), query.dtype)
+    if not sizes.stack * targets * sources:
         out.fill(0)
         log_sums.fill(np.inf)
         return out, log_sums
-    shape, unit = (targets, sources), block(query.dtype.char)
-    boost = 1.0 if keep is None else boost
-    inputs = [
-        *map(_readable, (query, key, value)), _mask(bias, shape, query.dtype),
-        _mask(mask, shape, np.uint8), _mask(keep, shape, np.uint8), out,
-    ]  # fmt: skip
-    blocks, parts = _blocks(targets, sources, stack, unit)
-    depth, wide, most = query.shape[-1], int(unit[COLUMNS]), -(-targets // blocks)
-    columns, broad = -(-sources // wide) * wide, -(-width // wide) * wide
-    count = most * (columns + SUMS) + depth * columns + sources * broad
+    arrays = [*_inputs(query, key, value, bias, mask, keep), out]
     forward(
-        *firsts(inputs), log_sums.reshape(stack, targets),
-        places((*lead, parts), [_parted(x) for x in inputs]), scale, boost, int(causal), blocks,
-        parts, unit,
-        workspace(get_num_threads(), count * query.itemsize).view(query.dtype),
-        work=stack * targets * sources * (depth + width) // 32,
+        *firsts(arrays), log_sums.reshape(sizes.stack, targets), _tasks(arrays, sizes), scale,
+        1.0 if keep is None else boost, int(causal), sizes.blocks, sizes.parts, block(char),
+        workspace(get_num_threads(), sizes.forward_space * out.itemsize).view(char),
+        work=sizes.stack * targets * sources * (depth + width) // 32,
     )  # fmt: skip
     return out, log_sums
 
@@ -105,35 +138,28 @@ def attend_gradient(
 
     That of the bias is None unless it is needed: it is as large as the scores.
     """
-    lead, stack = _lead(query, key, value), math.prod(_lead(query, key, value))
+    char = query.dtype.char
+    sizes = _sizes(query.shape, key.shape, value.shape, char)
     (targets, depth), (sources, width) = query.shape[-2:], value.shape[-2:]
-    unit, dtype = block(query.dtype.char), query.dtype
-    blocks, parts = _blocks(targets, sources, stack, unit)
-    d_query = _like(query, (*lead, targets, depth))
-    d_key, d_value = _like(key, (*lead, sources, depth)), _like(value, (*lead, sources, width))
-    d_bias = np.empty((*lead, targets, sources) if bias_needed else (0, 0), dtype)
+    lead, stack, blocks, parts, _, space = sizes
+    d_query = _like(query, *lead, targets, depth)
+    d_key, d_value = _like(key, *lead, sources, depth), _like(value, *lead, sources, width)
+    d_bias = np.empty((*lead, targets, sources), char) if bias_needed else NOTHING[char]
     if not stack * targets * sources:
         for d in (d_query, d_key, d_value, d_bias):
             d.fill(0)
         return d_query, d_key, d_value, d_bias if bias_needed else None
-    of_parts = [_parted(d_key), _parted(d_value)]
+    of_parts = [d_key, d_value]
     if parts > 1:  # each adds up gradients of its own, and then these are added
-        of_parts = [np.empty((*lead, parts, sources, n), dtype) for n in (depth, width)]
-    inputs = [
-        *map(_readable, (query, key, value)), _mask(bias, (targets, sources), dtype),
-        _mask(mask, (targets, sources), np.uint8), _mask(keep, (targets, sources), np.uint8),
-        _readable(out), _readable(g),
+        of_parts = [np.empty((*lead, parts, sources, n), char) for n in (depth, width)]
+    arrays = [
+        *_inputs(query, key, value, bias, mask, keep), _readable(out), _readable(g), d_query, d_bias
     ]  # fmt: skip
-    wide, most = int(unit[COLUMNS]), -(-targets // blocks)
-    columns, deep, broad = (-(-n // wide) * wide for n in (sources, depth, width))
-    count = most * (2 * (columns + SUMS) + deep + broad)
-    count += columns * (depth + width) + sources * deep
+    first = firsts([*arrays, *of_parts])
     backward(
-        *firsts(inputs[:7]), log_sums.reshape(stack, targets),
-        *firsts([inputs[7], d_query, *of_parts, d_bias]),
-        places((*lead, parts), [_parted(x) for x in (*inputs, d_query)] + of_parts
-               + [_parted(d_bias)]), scale, boost, int(causal), blocks, parts, unit,
-        workspace(get_num_threads(), count * dtype.itemsize).view(dtype),
+        *first[:7], log_sums.reshape(stack, targets), *first[7:9], *first[10:], first[9],
+        _tasks(arrays, sizes, of_parts), scale, boost, int(causal), blocks, parts, block(char),
+        workspace(get_num_threads(), space * out.itemsize).view(char),
         work=stack * targets * sources * (depth + width) // 16,
     )  # fmt: skip
     if parts > 1:

@@ -9,33 +9,46 @@ The gradient of the input is the same correlation, of the output's gradient with
 around; with strides, one for each residue of the position, with every stride-th row and column of
 the filter.
 
-An image of one channel is first folded (`fold`), so that its runs are long. Other ways where they
-are faster: one product for filters of one pixel, `depthwise` for a filter to
-each channel, and `winograd` for filters of 3 x 3 and many channels, which rounds a little more and
-which `WINOGRAD` (or the environment variable ``NUMBAGRAD_WINOGRAD=0``) switches off.
+An image of one channel is first folded (`fold`), so that its runs are long; one of a few channels,
+row by row (`conv_folded`). Other ways where they are faster: one product for filters of one pixel,
+`depthwise` for a filter to each channel, and `winograd` for filters of 3 x 3 and many channels,
+which rounds a little more and which `WINOGRAD` (or the environment variable
+``NUMBAGRAD_WINOGRAD=0``) switches off.
 """
 
 from __future__ import annotations
 
-import itertools
 import os
 
 import numpy as np
 from numba import prange, types
 
-from autograd.kernels.compiled import conv_weight, depthwise, gemm, spread, winograd
-from autograd.kernels.compiled.conv_plan import joined_runs, plan_pixels, plan_rows, tap_offsets
+from autograd.kernels.compiled import (
+    conv_few,
+    conv_few_weight,
+    conv_folded,
+    conv_weight,
+    depthwise,
+    gemm,
+    spread,
+    winograd,
+)
+from autograd.kernels.compiled.conv_plan import (
+    joined_runs,
+    plan_pixels,
+    plan_rows,
+    residues,
+    tap_offsets,
+)
+from autograd.kernels.compiled.filters import as_filters, packed_filters
 from autograd.kernels.compiled.fold import folded
 from autograd.kernels.compiled.jit import array, get_num_threads, kernel
 from autograd.kernels.compiled.layout import (
-    as_filters,
-    backward_taps,
     channels_last,
     copy_padded,
     extent,
-    forward_taps,
     gather,
-    packed_taps,
+    transposed,
 )
 from autograd.kernels.compiled.memory import workspace
 from autograd.kernels.compiled.product import ROWS, SIZE, TILE
@@ -48,7 +61,7 @@ FEW_INPUTS = 8  # channels of an input whose gradient is spread rather than gath
 int64 = types.int64
 
 
-@kernel(lambda T: (array(T, 4), array(T, 4), array(T, 4, "A", out=True), array(T, 1),
+@kernel(lambda T: (array(T, 4), array(T, 4, "A"), array(T, 4, "A", out=True), array(T, 1),
                    array(int64, 2), array(int64, 1), array(int64, 1),
                    array(types.uint8, 2, out=True)))  # fmt: skip
 def correlate(x, filters, out, bias, runs, geometry, unit, space):
@@ -58,7 +71,7 @@ def correlate(x, filters, out, bias, runs, geometry, unit, space):
     output rows of one task, whether to copy with padding, and whether relu follows.
     """
     n, height, width, channels = x.shape
-    groups, strips, depth, wide = filters.shape
+    groups, strips, _, wide = filters.shape
     _, rows, columns, outputs = out.shape
     stride_y, stride_x, length, tall, padded, relu = geometry
     size, high = unit[SIZE], unit[ROWS]
@@ -85,7 +98,7 @@ def correlate(x, filters, out, bias, runs, geometry, unit, space):
                 g, s = strip // strips, strip % strips
                 count = min(wide, per_group - s * wide)
                 channel = g * per_group + s * wide
-                filter_ = filters.ctypes.data + size * strip * depth * wide
+                filter_ = filters.ctypes.data + g * filters.strides[0] + s * filters.strides[1]
                 for y in range(first, last):
                     target = out.ctypes.data + image * out.strides[0] + y * out_row + size * channel
                     done = 0
@@ -104,8 +117,9 @@ def correlate(x, filters, out, bias, runs, geometry, unit, space):
                         done += pixels
 
 
-@kernel(lambda T: (array(T, 4), array(T, 4), array(T, 4, out=True), array(T, 1), array(int64, 2),
-                   array(int64, 1), array(int64, 1), array(types.uint8, 2, out=True)))  # fmt: skip
+@kernel(lambda T: (array(T, 4), array(T, 4, "A"), array(T, 4, out=True), array(T, 1),
+                   array(int64, 2), array(int64, 1), array(int64, 1),
+                   array(types.uint8, 2, out=True)))  # fmt: skip
 def correlate_gathered(x, filters, out, bias, runs, geometry, unit, space):
     """The same as `correlate`, for short rows: what pixels see is first put side by side.
 
@@ -136,7 +150,7 @@ def correlate_gathered(x, filters, out, bias, runs, geometry, unit, space):
                     now = (count - done) // (tiles - t)
                     call_tile(
                         unit[TILE], seen + size * done * row, row, 1,
-                        filters.ctypes.data + size * (g * strips + s) * depth * wide, wide,
+                        filters.ctypes.data + g * filters.strides[0] + s * filters.strides[1], wide,
                         out.ctypes.data + size * ((first + done) * outputs + channel), outputs,
                         depth, now, min(wide, per_group - s * wide), 0,
                         start + size * channel if start else 0, relu,
@@ -147,20 +161,20 @@ def correlate_gathered(x, filters, out, bias, runs, geometry, unit, space):
 NOTHING = {"f": np.empty(0, np.float32), "d": np.empty(0, np.float64)}
 
 
-def _correlate(x, taps, order, offsets, out, bias, stride, relu=False):
-    """Correlate `x` (N, H, W, C) with some of the `taps` (groups, outputs, taps, C) into `out`.
+def _correlate(x, packed, offsets, out, bias, stride, relu=False):
+    """Correlate `x` (N, H, W, C) with `packed` filters into `out`.
 
-    Tap ``order[i]`` reads at ``offsets[i]`` (y, x) from the pixel `stride` times that of `out`.
+    Their taps read at these offsets (y, x) from the pixel `stride` times that of `out`.
     """
-    packed = packed_taps(taps, order)
-    groups, threads, char = len(taps), get_num_threads(), x.dtype.char
-    runs, _ = joined_runs(tuple(offsets), taps.shape[3], groups)
+    groups, threads, char = len(packed), get_num_threads(), x.dtype.char
+    channels = packed.shape[2] // len(offsets)
+    runs, _ = joined_runs(tuple(offsets), channels, groups)
     work, unit = out.size * packed.shape[2] // 32, block(char)
     start = NOTHING[char] if bias is None else bias
     short = out.flags.c_contiguous and out.shape[2] < SHORT_ROW
     plan, run = (plan_pixels, correlate_gathered) if short else (plan_rows, correlate)
     geometry, needed = plan(
-        x.shape, out.shape, x.itemsize, tuple(offsets), len(offsets) * taps.shape[3], groups,
+        x.shape, out.shape, x.itemsize, tuple(offsets), packed.shape[2], groups,
         tuple(stride), relu, threads,
     )  # fmt: skip
     run(x, packed, out, start, runs, geometry, unit, workspace(threads, needed), work=work)
@@ -195,6 +209,9 @@ def forward(x, w, bias, stride, padding, dilation, groups, relu=False):
         )
     ]
     outputs, given = w.shape[:2]
+    if conv_few.suits(x.dtype, x.shape, (len(x), outputs, *size), groups):
+        out = conv_few.forward(x, w, bias, size, stride, padding, dilation, relu)
+        return out if axes == 2 else out[:, :, 0]
     if _folds(w.shape, groups) and len(x) and min(size) > 0:
         x, w = folded(x, w.shape, size, stride, padding, dilation), w.transpose(0, 2, 1, 3)
         given, stride, padding, dilation = w.shape[1], *_unfolded(stride, dilation)
@@ -203,7 +220,7 @@ def forward(x, w, bias, stride, padding, dilation, groups, relu=False):
     if out.size == 0:
         pass
     elif _sees_all(x.shape, w.shape, padding, groups):
-        weight = forward_taps(w, 1).reshape(1, outputs, -1).transpose(0, 2, 1)
+        weight = _pixels_first(w).transpose(0, 2, 1)
         pixels = channels_last(x).reshape(1, len(x), -1)
         gemm.run(pixels, weight, out.reshape(1, -1, outputs), bias, relu=relu)
     elif _pointwise(w.shape, padding, groups):
@@ -212,12 +229,15 @@ def forward(x, w, bias, stride, padding, dilation, groups, relu=False):
         gemm.run(pixels, weight, out.reshape(1, -1, outputs), bias, relu=relu)
     elif given == 1 and groups == outputs > 1:
         depthwise.forward(channels_last(x), w, bias, out, offsets, stride, relu)
+    elif conv_folded.suits(w.shape, dilation, groups):
+        conv_folded.forward(channels_last(x), w, bias, out, stride, padding, dilation, relu)
     else:
-        taps, order, images = forward_taps(w, groups), list(range(len(offsets))), channels_last(x)
+        images = channels_last(x)
         if WINOGRAD and winograd.suits(x.dtype, x.shape, w.shape, size, stride, dilation, groups):
-            winograd.forward(images, packed_taps(taps, order)[0], out, bias, offsets[0], relu)
+            winograd.forward(images, np.ascontiguousarray(w), out, bias, offsets[0], relu)
         else:
-            _correlate(images, taps, order, offsets, out, bias, stride, relu)
+            packed = packed_filters(w, range(len(offsets)), groups, True)
+            _correlate(images, packed, offsets, out, bias, stride, relu)
     return _result(out, axes)
 
 
@@ -237,6 +257,11 @@ def _sees_all(x_shape, w_shape, padding, groups) -> bool:
     return groups == 1 and tuple(x_shape[2:]) == tuple(w_shape[2:]) and not any(map(any, padding))
 
 
+def _pixels_first(w):
+    """Filters (O, C, R, S) as a matrix (1, O, R S C)."""
+    return transposed(w.reshape(len(w), w.shape[1], -1)).reshape(1, len(w), -1)
+
+
 def _result(images, axes):
     """(N, H, W, C) as (N, C, H, W), or (N, 1, L, C) as (N, C, L)."""
     images = images.transpose(0, 3, 1, 2)
@@ -249,19 +274,21 @@ def input_gradient(g, w, x_shape, stride, padding, dilation, groups):
     g, w = _as_images(g, w, axes=axes)
     stride, padding, dilation = _settings(stride, padding, dilation)
     x_shape = x_shape if axes == 2 else (*x_shape[:2], 1, x_shape[2])
+    if conv_few.suits(g.dtype, g.shape, x_shape, groups):
+        dx = conv_few.input_gradient(g, w, x_shape, stride, padding, dilation)
+        return dx if axes == 2 else dx[:, :, 0]
     n, channels, height, width = x_shape
     outputs, given, *kernel_size = w.shape
     errors = channels_last(g)
     dx = np.empty((n, height, width, channels), errors.dtype)
     offsets = tap_offsets(kernel_size, padding, dilation)
-    taps = len(offsets)
     suited = g.dtype, (n, outputs), (given, outputs, *kernel_size), (height, width)
     if dx.size == 0:
         pass
     elif g.size == 0:
         dx[...] = 0
     elif _sees_all(x_shape, w.shape, padding, groups) and g.shape[2:] == (1, 1):
-        weight = forward_taps(w, 1).reshape(1, outputs, -1)
+        weight = _pixels_first(w)
         gemm.run(errors.reshape(1, n, outputs), weight, dx.reshape(1, n, -1))
     elif _pointwise(w.shape, padding, groups):
         part = dx[:, :: stride[0], :: stride[1]]
@@ -276,38 +303,26 @@ def input_gradient(g, w, x_shape, stride, padding, dilation, groups):
         depthwise.input_gradient(errors, w, dx, offsets, stride)
     elif WINOGRAD and winograd.suits(*suited, stride, dilation, groups):
         # The filter turned around; its first tap reads what the last one of the forward wrote.
-        packed = packed_taps(backward_taps(w, groups), list(range(taps - 1, -1, -1)))
         corner = padding[0][0] - kernel_size[0] + 1, padding[1][0] - kernel_size[1] + 1
-        winograd.forward(errors, packed[0], dx, None, corner)
+        winograd.forward(errors, np.ascontiguousarray(w), dx, None, corner, turned=True)
     elif groups == 1 and given < FEW_INPUTS and max(dilation) == 1:
         spread.input_gradient(errors, w, dx, stride, padding)
     else:
-        _by_residues(errors, backward_taps(w, groups), dx, kernel_size, stride, padding, dilation)
+        _by_residues(errors, w, dx, stride, padding, dilation, groups)
     return _result(dx, axes)
 
 
-def _by_residues(errors, taps, dx, kernel_size, stride, padding, dilation):
+def _by_residues(errors, w, dx, stride, padding, dilation, groups):
     """The gradient of the input for each residue of a pixel's place, divided by the stride."""
-    for residue in itertools.product(range(stride[0]), range(stride[1])):
-        part = dx[:, residue[0] :: stride[0], residue[1] :: stride[1]]
-        if not part.size:
-            continue
-        # The taps that fall on such a pixel, and how far from it they read.
-        rows, columns = (
-            [(k, (at + before - k * d) // s) for k in reversed(range(count))
-             if (at + before - k * d) % s == 0]
-            for at, (before, _), d, s, count in zip(
-                residue, padding, dilation, stride, kernel_size, strict=True
-            )
-        )  # fmt: skip
-        order, offsets = [], []
-        for (i, y), (j, x) in itertools.product(rows, columns):
-            order.append(i * kernel_size[1] + j)
-            offsets.append((y, x))
-        if order:
-            _correlate(errors, taps, order, offsets, part, None, (1, 1))
-        else:
+    order, parts = residues(w.shape[2:], tuple(stride), tuple(map(tuple, padding)), tuple(dilation))
+    packed, outputs = packed_filters(w, order, groups, False), len(w) // groups
+    for (y, x), first, offsets in parts:
+        part = dx[:, y :: stride[0], x :: stride[1]]
+        if not offsets:
             part[...] = 0
+        elif part.size:
+            strips = packed[:, :, first * outputs : (first + len(offsets)) * outputs]
+            _correlate(errors, strips, offsets, part, None, (1, 1))
 
 
 def weight_gradient(g, x, w_shape, stride, padding, dilation, groups):
@@ -320,6 +335,8 @@ def weight_gradient(g, x, w_shape, stride, padding, dilation, groups):
     offsets = tap_offsets(kernel_size, padding, dilation)
     if g.size == 0 or x.size == 0:
         return np.zeros(w_shape, x.dtype)
+    if conv_few.suits(x.dtype, x.shape, g.shape, groups, of_weight=True):
+        return conv_few_weight.gradient(g, x, shape, stride, padding, dilation).reshape(w_shape)
     if _folds(shape, groups):
         x = folded(x, shape, g.shape[2:], stride, padding, dilation)
         shape, given = (outputs, kernel_size[0], 1, kernel_size[1]), kernel_size[0]
@@ -337,10 +354,14 @@ def weight_gradient(g, x, w_shape, stride, padding, dilation, groups):
         gemm.run(errors.reshape(1, -1, outputs).transpose(0, 2, 1), pixels, taps)
     elif given == 1 and groups == outputs > 1:
         taps = depthwise.weight_gradient(errors, channels_last(x), offsets, stride)
+    elif outputs > conv_weight.FEW_OUTPUTS and conv_folded.suits(shape, dilation, groups):
+        images = channels_last(x)
+        dw = conv_folded.weight_gradient(errors, images, shape, stride, padding, dilation)
+        return dw.reshape(w_shape)
     elif WINOGRAD and winograd.suits(
         x.dtype, x.shape, shape, g.shape[2:], stride, dilation, groups
     ):
-        taps = winograd.weight_gradient(errors, channels_last(x), offsets[0])
+        return winograd.weight_gradient(errors, channels_last(x), offsets[0]).reshape(w_shape)
     else:
         runs, length = joined_runs(offsets, given, groups)
         count = len(offsets) * given

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 
 import numpy as np
@@ -32,6 +33,7 @@ def plan_rows(shape, size, itemsize, offsets, depth, groups, stride, relu, threa
     # As many rows as fit into the cache, but a task for every thread at the least.
     tall = max(1, min(rows, (BLOCK_BYTES // line - (high[0] - low[0])) // stride[0] + 1))
     tall = max(1, min(tall, -(-rows * n // (2 * threads))))
+    tall = -(-rows // -(-rows // tall))  # blocks of nearly the same size
     needed = line * ((tall - 1) * stride[0] + high[0] - low[0]) if padded else 0
     return np.array([*stride, length, tall, padded, relu], np.int64), int(needed) + 64
 
@@ -60,3 +62,29 @@ def _tap_offsets(kernel_size, padding, dilation):
         (i * dilation[0] - padding[0][0], j * dilation[1] - padding[1][0])
         for i, j in np.ndindex(*kernel_size)
     )
+
+
+@functools.lru_cache(256)
+def residues(kernel_size, stride, padding, dilation):
+    """How the gradient of the input falls apart by the residue of a pixel's place.
+
+    Returned are the taps in the order in which they are read, and for each residue: itself, the
+    place of its first tap in that order, and how far from the pixel its taps read.
+    """
+    order: list[int] = []
+    parts = []
+    for residue in itertools.product(range(stride[0]), range(stride[1])):
+        # The taps that fall on such a pixel, the last first.
+        rows, columns = (
+            [(k, (at + before - k * d) // s) for k in reversed(range(count))
+             if (at + before - k * d) % s == 0]
+            for at, (before, _), d, s, count in zip(
+                residue, padding, dilation, stride, kernel_size, strict=True
+            )
+        )  # fmt: skip
+        first, offsets = len(order), []
+        for (i, y), (j, x) in itertools.product(rows, columns):
+            order.append(i * kernel_size[1] + j)
+            offsets.append((y, x))
+        parts.append((residue, first, tuple(offsets)))
+    return tuple(order), tuple(parts)

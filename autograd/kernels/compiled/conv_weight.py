@@ -1,8 +1,9 @@
 """The gradient of a convolution with respect to its weight.
 
 It is a product of matrices: the errors, (outputs, pixels), times the inputs that each pixel sees,
-(pixels, taps and channels). Of the second a strip as wide as a tile and a few hundred pixels deep
-is gathered at a time into the first cache, with zeros for what lies outside of the image.
+(pixels, taps and channels). Of the second a set of strips, each as wide as a tile and a few hundred
+pixels deep, is gathered at a time into the second cache, with zeros for what lies outside of the
+image. The rows of a set are an odd number of cache lines apart, so that a strip fits the first.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ from autograd.kernels.compiled.memory import workspace
 from autograd.kernels.compiled.product import COLUMNS, ROWS, SIZE, TILE
 from autograd.kernels.compiled.tile import block, call_tile
 
-PIXELS = 256  # that a strip is deep
+PIXELS = 256  # that strips are deep
+SET = 8  # strips that are gathered together
+SUMS_BYTES = 1 << 18  # of the sums of a set, that stay in the second cache
 PARTS = 8  # of the pixels, summed apart, where there are too few strips to share
 FEW_OUTPUTS = 32  # for which gathering strips costs more than it saves
 LONG_ROW = 8  # pixels of output, from which a row of them is deep enough
@@ -29,43 +32,44 @@ int64 = types.int64
 def correlate_outputs(x, g, out, runs, geometry, unit, space):
     """Add ``g[n, y, x, o] x[n, y * sy + run y, ...]`` to out (parts, G, O / G, runs and elements).
 
-    `geometry`: strides and the length of a run. Each part of the pixels has sums of its own.
+    `geometry`: strides, the length of a run, sets of strips, pixels of a block. Each part of
+    the pixels has sums of its own.
     """
     n, height, width, channels = x.shape
     _, rows, columns, outputs = g.shape
     parts, groups, per_group, depth = out.shape
-    stride_y, stride_x, length = geometry
+    stride_y, stride_x, length, sets, pixels = geometry
     size, high, wide = unit[SIZE], unit[ROWS], unit[COLUMNS]
-    strips, tiles, given = (
-        (depth + wide - 1) // wide,
-        (per_group + high - 1) // high,
-        channels // groups,
-    )
-    places, threads = n * rows * columns, len(space)
+    strips, tiles = (depth + wide - 1) // wide, (per_group + high - 1) // high
+    places, threads, given = n * rows * columns, len(space), channels // groups
     for thread in prange(threads):
-        strip = space[thread].ctypes.data
-        for task in range(thread, parts * groups * strips, threads):
-            part, group = task // (groups * strips), task // strips % groups
-            begin = task % strips * wide
-            end = min(depth, begin + wide)
-            begun, last = places * part // parts, places * (part + 1) // parts
-            sums = out.ctypes.data + size * (task // strips * per_group * depth + begin)
-            for first in range(begun, last, PIXELS):
-                count = min(PIXELS, last - first)
+        seen = space[thread].ctypes.data
+        for task in range(thread, parts * groups * sets, threads):
+            stack, set_ = task // sets, task % sets
+            part, group = stack // groups, stack % groups
+            begin, end = strips * set_ // sets * wide, strips * (set_ + 1) // sets * wide
+            row, sums = end - begin + wide // 2, out.ctypes.data + size * stack * per_group * depth
+            end = min(depth, end)
+            last = places * (part + 1) // parts
+            for first in range(places * part // parts, last, pixels):
+                count = min(pixels, last - first)
                 gather(
                     size, x.ctypes.data, (height, width, channels), (rows, columns),
                     (stride_y, stride_x), runs, length, begin, end, group * given, first, count,
-                    strip, wide,
+                    seen, row,
                 )  # fmt: skip
-                done = 0
-                for t in range(tiles):
-                    now = (per_group - done) // (tiles - t)
-                    error = first * outputs + group * per_group + done
-                    call_tile(
-                        unit[TILE], g.ctypes.data + size * error, 1, outputs, strip, wide,
-                        sums + size * done * depth, depth, count, now, end - begin, 1, 0, 0,
-                    )  # fmt: skip
-                    done += now
+                for strip in range(begin, end, wide):
+                    done = 0
+                    for t in range(tiles):
+                        now = (per_group - done) // (tiles - t)
+                        error = first * outputs + group * per_group + done
+                        call_tile(
+                            unit[TILE], g.ctypes.data + size * error, 1, outputs,
+                            seen + size * (strip - begin), row,
+                            sums + size * (done * depth + strip), depth, count, now,
+                            min(wide, end - strip), 1, 0, 0,
+                        )  # fmt: skip
+                        done += now
 
 
 @kernel(lambda T: (array(T, 4), array(T, 4), array(T, 3, out=True), array(int64, 2),
@@ -138,9 +142,13 @@ def gradient(g, x, runs, length, count, stride, groups) -> np.ndarray:
     # The number of parts depends on nothing but the sizes: so does the order of the sums.
     parts = PARTS if groups * -(-count // wide) < 2 * PARTS else 1
     out = np.zeros((parts, groups, outputs // groups, count), x.dtype)
-    threads = get_num_threads()
+    threads, strips = get_num_threads(), -(-count // wide)
+    sets = -(-strips // max(1, min(SET, SUMS_BYTES // (outputs // groups * wide * x.itemsize))))
+    if parts * groups == 1:  # as much for each thread
+        sets = min(strips, -(-sets // threads) * threads)
+    row = -(-strips // sets) * wide + wide // 2
     correlate_outputs(
-        x, g, out, runs, np.array([*stride, length], np.int64), unit,
-        workspace(threads, PIXELS * wide * x.itemsize), work=g.size * count // 32,
+        x, g, out, runs, np.array([*stride, length, sets, PIXELS], np.int64), unit,
+        workspace(threads, PIXELS * row * x.itemsize), work=g.size * count // 32,
     )  # fmt: skip
     return out.sum(axis=0) if parts > 1 else out[0]

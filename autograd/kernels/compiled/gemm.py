@@ -7,10 +7,11 @@ import functools
 import numpy as np
 from numba import prange, types
 
-from autograd.kernels.compiled.jit import array, get_num_threads, intp, kernel
+from autograd.kernels.compiled.jit import array, get_num_threads, inner, intp, kernel
 from autograd.kernels.compiled.memory import workspace
-from autograd.kernels.compiled.product import COLUMNS, SIZE, product, workspace_bytes
-from autograd.kernels.compiled.tile import block
+from autograd.kernels.compiled.product import COLUMNS, SIZE, STRIPS, block, product, workspace_bytes
+
+COPY_A, COPY_B = 10, 40  # what copying a number costs, in multiplications
 
 
 def _signature(T):
@@ -27,6 +28,19 @@ def _signature(T):
     )
 
 
+@inner
+def cheaper_by_rows(rows, columns, wide, parts):
+    """Whether it is rows of c that are shared: every part copies all of the other matrix.
+
+    Counted in multiplications for each step of the depth. Copying a number of b costs as much as
+    `COPY_B` of them; a is copied for each `STRIPS` strips of b.
+    """
+    strips, blocks = (columns + wide - 1) // wide, STRIPS * wide
+    high, broad = (rows + parts - 1) // parts, (strips + parts - 1) // parts * wide
+    by_rows = high * columns + COPY_B * columns + COPY_A * high * (columns // blocks + 1)
+    return by_rows <= rows * broad + COPY_B * broad + COPY_A * rows * (broad // blocks + 1)
+
+
 @kernel(_signature)
 def multiply(a, b, c, bias, accumulate, relu, parts, places, unit, space):
     """Each of a stack of products, C cut into `parts` along its longer side.
@@ -36,7 +50,7 @@ def multiply(a, b, c, bias, accumulate, relu, parts, places, unit, space):
     stack, (rows, columns) = places.shape[1], c.shape
     size, wide = unit[SIZE], unit[COLUMNS]
     strips = (columns + wide - 1) // wide
-    by_rows = 2 * rows >= columns
+    by_rows = cheaper_by_rows(rows, columns, wide, parts)
     start = bias.ctypes.data if bias.size else 0
     threads = len(space)
     for thread in prange(threads):
@@ -124,8 +138,8 @@ def matmul(a, b):
     a, b = _readable(a), _readable(b)
     if a.ndim > 2 and b.ndim == 2 and a.size:
         rows = _as_rows(a)
-        if rows is not None:  # one tall matrix times one
-            return matmul(rows, b).reshape(*a.shape[:-1], b.shape[1])
+        rows = np.ascontiguousarray(a).reshape(-1, a.shape[-1]) if rows is None else rows
+        return matmul(rows, b).reshape(*a.shape[:-1], b.shape[1])  # one tall matrix times one
     lead = np.broadcast_shapes(a.shape[:-2], b.shape[:-2]) if a.ndim > 2 or b.ndim > 2 else ()
     return run(a, b, np.empty((*lead, a.shape[-2], b.shape[-1]), a.dtype))
 

@@ -10,14 +10,18 @@ from autograd.kernels.compiled.mathematics import sigmoid, tanh
 from autograd.kernels.compiled.product import SIZE, copy_row
 from autograd.kernels.compiled.sequence import (
     add_step,
+    columns_of,
+    enter,
     gradients_of,
-    matmul,
     new_sums,
+    over_input,
     packed,
     read,
     row_before,
-    shares,
+    soon_read,
     steps_of,
+    tasks,
+    times_input,
     times_states,
     times_strips,
     with_rows,
@@ -42,55 +46,77 @@ def advance(like, size, hidden, gates, recalled, state):
         write(like, 4, state, j, new + update * (read(like, 4, state, j) - new))
 
 
-@kernel(lambda T: (*[array(T, 2, out=True)] * 4, *[array(T, 1)] * 3, array(int64, 2),
-                   array(int64, 1), array(int64, 1)))  # fmt: skip
-def run_forward(gates, output, recalled, h, to_gates, to_new, bias, steps, shares, unit):
-    """`gates` come with the projected input; the state's part in the candidate is kept apart."""
-    hidden, size = h.shape[1], unit[SIZE]
-    for part in prange(len(shares) - 1):
-        first, last = shares[part], shares[part + 1]
-        for s in range(len(steps)):
-            begin, n = steps[s, 0] + first, min(last, steps[s, 1]) - first
+@kernel(lambda T: (*[array(T, 3, out=True)] * 2, array(T, 2, out=True), array(T, 3, out=True),
+                   array(T, 2, "A"), *[array(T, 2)] * 5, array(int64, 3), array(int64, 2),
+                   array(int64, 1)))  # fmt: skip
+def run_forward(gates, recalled, output, h, x, entry, bias, to_gates, to_new, from_state, steps,
+                tasks, unit):  # fmt: skip
+    """`gates` come with the projected input, unless `entry` projects it.
+
+    The state's part in the candidate is kept apart, in `recalled`; it begins with `from_state`.
+    """
+    hidden, size = h.shape[2], unit[SIZE]
+    for task in prange(len(tasks)):
+        d, first, last = tasks[task, 0], tasks[task, 1], tasks[task, 2]
+        for s in range(steps.shape[1]):
+            begin, n = steps[d, s, 0] + first, min(last, steps[d, s, 1]) - first
             if n <= 0:
                 continue
-            state, at = h.ctypes.data + size * first * hidden, size * begin * hidden
+            state = h.ctypes.data + d * h.strides[0] + size * first * hidden
+            at = gates.ctypes.data + d * gates.strides[0] + begin * gates.strides[1]
+            kept = recalled.ctypes.data + d * recalled.strides[0] + begin * recalled.strides[1]
+            if entry.size:
+                times_strips(
+                    unit, x.ctypes.data + begin * x.strides[0], x.strides[0] // size, n,
+                    x.shape[1], entry.ctypes.data + d * entry.strides[0], at, 3 * hidden,
+                    3 * hidden, 0, bias.ctypes.data + d * bias.strides[0] if bias.size else 0,
+                )  # fmt: skip
             times_strips(
-                unit, state, hidden, n, hidden, to_gates.ctypes.data, gates.ctypes.data + 3 * at,
+                unit, state, hidden, n, hidden, to_gates.ctypes.data + d * to_gates.strides[0], at,
                 3 * hidden, 2 * hidden, 1, 0,
             )  # fmt: skip
             times_strips(
-                unit, state, hidden, n, hidden, to_new.ctypes.data, recalled.ctypes.data + at,
-                hidden, hidden, 0, bias.ctypes.data if bias.size else 0,
+                unit, state, hidden, n, hidden, to_new.ctypes.data + d * to_new.strides[0], kept,
+                hidden, hidden, 0,
+                from_state.ctypes.data + d * from_state.strides[0] if from_state.size else 0,
             )  # fmt: skip
             for k in range(n):
                 row = size * k * hidden
-                advance(
-                    h, size, hidden, gates.ctypes.data + 3 * (at + row),
-                    recalled.ctypes.data + at + row, state + row,
+                advance(h, size, hidden, at + 3 * row, kept + row, state + row)
+                copy_row(
+                    size, state + row,
+                    output.ctypes.data + (begin + k) * output.strides[0] + size * d * hidden,
+                    hidden,
                 )  # fmt: skip
-            copy_row(size, state, output.ctypes.data + at, n * hidden)
 
 
-def gru(x, h, weight_ih, weight_hh, bias_ih, bias_hh, sizes, reverse):
+def gru(x, h, weights, sizes, reverse):
     """Run the rows x through one layer: (output, h, gates, recalled) as the twin."""
-    both, bias, from_state = 2 * h.shape[1], bias_ih, np.empty(0, x.dtype)
-    if bias_hh is not None:  # of the reset and the update gate, the biases add up
-        bias = np.zeros(len(weight_ih), x.dtype) if bias_ih is None else bias_ih.copy()
-        bias[:both] += bias_hh[:both]
-        from_state = np.ascontiguousarray(bias_hh[both:])
-    gates = matmul(x, weight_ih.T, bias=bias)
-    output, recalled = np.empty((2, len(x), h.shape[1]), x.dtype)
-    h = h.copy("C")
+    weights_ih, weights_hh, biases_ih, biases_hh = zip(*weights, strict=True)
+    directions, rows, (_, batch, hidden) = len(weights), len(x), h.shape
+    both, from_state = 2 * hidden, np.empty((0, 0), x.dtype)
+    if biases_hh[0] is not None:  # of the reset and the update gate, the biases add up
+        from_state = np.stack([bias[both:] for bias in biases_hh])
+        with_input = np.zeros((directions, 3 * hidden), x.dtype)
+        for row, bias_ih, bias_hh in zip(with_input, biases_ih, biases_hh, strict=True):
+            row[:both] = bias_hh[:both]
+            row += 0 if bias_ih is None else bias_ih
+        biases_ih = with_input
+    gates = np.empty((directions, rows, 3 * hidden), x.dtype)
+    recalled = np.empty((directions, rows, hidden), x.dtype)
+    output = np.empty((rows, directions * hidden), x.dtype)
+    x, h = with_rows(x), h.copy("C")
+    entry, bias = enter(x, batch, weights_ih, biases_ih, gates)
     run_forward(
-        gates, output, recalled, h, packed(weight_hh[:both].T), packed(weight_hh[both:].T),
-        from_state, steps_of(sizes, reverse), shares(sizes), block(x.dtype.char),
-        work=gates.size * h.shape[1] // 16,
+        gates, recalled, output, h, x, entry, bias, packed([w[:both].T for w in weights_hh]),
+        packed([w[both:].T for w in weights_hh]), from_state, steps_of(sizes, reverse),
+        tasks(sizes, directions), block(x.dtype.char), work=gates.size * hidden // 16,
     )  # fmt: skip
     return output, h, gates, recalled
 
 
 @inner
-def retreat(like, size, hidden, gates, recalled, before, d_output, d_state, d):
+def retreat(like, size, hidden, gates, recalled, before, d_output, d_state, d_recalled, d):
     """One sequence, one step back: from the gradient of its state to those of the sums.
 
     What is left of the gradient of the state is the part that does not pass through a gate.
@@ -102,77 +128,92 @@ def retreat(like, size, hidden, gates, recalled, before, d_output, d_state, d):
         d_step = read(like, 1, d_state, j) + read(like, 0, d_output, j)
         d_new = d_step * (one - update) * (one - new * new)
         d_reset = d_new * read(like, 0, recalled, j) * (reset * (one - reset))
-        write(like, 2, d, j, d_reset)
+        write(like, 2, d_recalled, j, d_new * reset)
+        write(like, 3, d, j, d_reset)
         d_update = d_step * (read(like, 0, before, j) - new) * (update * (one - update))
-        write(like, 3, d + part, j, d_update)
-        write(like, 4, d + 2 * part, j, d_new * reset)
-        write(like, 5, d + 3 * part, j, d_new)
+        write(like, 4, d + part, j, d_update)
+        write(like, 5, d + 2 * part, j, d_new)
         write(like, 1, d_state, j, d_step * update)
 
 
-@kernel(lambda T: (array(T, 2, out=True), array(T, 2, "A"), *[array(T, 2, out=True)] * 2,
-                   *[array(T, 2)] * 4, array(T, 1), array(int64, 2), array(int64, 1),
-                   array(int64, 1)))  # fmt: skip
-def run_backward(d, d_output, d_h, sums, gates, recalled, output, first_states, recurrent, steps,
-                 shares, unit):  # fmt: skip
-    """A row of `d`: the gradients of the three sums with the state, and that of the candidate."""
-    hidden, across, size = d_h.shape[1], d.shape[1], unit[SIZE]
-    for part in prange(len(shares) - 1):
-        first, last = shares[part], shares[part + 1]
-        for s in range(len(steps) - 1, -1, -1):
-            begin, n = steps[s, 0] + first, min(last, steps[s, 1]) - first
+@kernel(lambda T: (array(T, 2, out=True), array(T, 2, "A"), *[array(T, 3, out=True)] * 2,
+                   *[array(T, 3)] * 2, array(T, 2), array(T, 3), *[array(T, 2)] * 2,
+                   array(int64, 3), array(int64, 2), array(int64, 1)))  # fmt: skip
+def run_backward(d_sums, d_output, d_h, sums, gates, recalled, output, first_states, from_gates,
+                 from_new, steps, tasks, unit):  # fmt: skip
+    """A row of `d_sums`: of each direction that of `recalled`, then of each those of the gates."""
+    directions, _, hidden = d_h.shape
+    across, shown, size = d_sums.shape[1], output.shape[1], unit[SIZE]
+    for task in prange(len(tasks)):
+        d, first, last = tasks[task, 0], tasks[task, 1], tasks[task, 2]
+        mine = size * d * hidden  # where in a row of all directions this one begins
+        for s in range(steps.shape[1] - 1, -1, -1):
+            begin, n = steps[d, s, 0] + first, min(last, steps[d, s, 1]) - first
             if n <= 0:
                 continue
-            state, at = d_h.ctypes.data + size * first * hidden, size * begin * hidden
-            errors = d.ctypes.data + size * begin * across
+            state = d_h.ctypes.data + d * d_h.strides[0] + size * first * hidden
+            new = d_sums.ctypes.data + size * begin * across + mine
+            errors = d_sums.ctypes.data + size * (begin * across + directions * hidden) + 3 * mine
+            ahead = steps[d, max(s - 1, 0), 0] + first
             for k in range(n):
+                all_gates = gates.ctypes.data + d * gates.strides[0]
+                soon_read(all_gates + (ahead + k) * gates.strides[1], gates.strides[1])
                 before = row_before(
-                    size, steps, s, first + k, output.ctypes.data, first_states.ctypes.data, hidden
-                )
-                row = at + size * k * hidden
-                retreat(
-                    d_h, size, hidden, gates.ctypes.data + 3 * row, recalled.ctypes.data + row,
-                    before, d_output.ctypes.data + (begin + k) * d_output.strides[0],
-                    state + size * k * hidden, errors + size * k * across,
+                    size, steps[d], s, first + k, output.ctypes.data + mine, shown,
+                    first_states.ctypes.data + d * first_states.strides[0], hidden,
                 )  # fmt: skip
+                retreat(
+                    d_h, size, hidden, all_gates + (begin + k) * gates.strides[1],
+                    recalled.ctypes.data + d * recalled.strides[0]
+                    + (begin + k) * recalled.strides[1],
+                    before, d_output.ctypes.data + (begin + k) * d_output.strides[0] + mine,
+                    state + size * k * hidden, new + size * k * across, errors + size * k * across,
+                )  # fmt: skip
+            total = sums.ctypes.data + d * sums.strides[0]
+            add_step(d_h, total, sums.strides[1], new, size * across, first, n, hidden)
             add_step(
-                d_h, sums.ctypes.data, sums.strides[0], errors, size * across, first, n,
-                4 * hidden,
+                d_h, total + size * hidden, sums.strides[1], errors, size * across, first, n,
+                3 * hidden,
             )  # fmt: skip
             times_strips(
-                unit, errors, across, n, 3 * hidden, recurrent.ctypes.data,
+                unit, new, across, n, hidden, from_new.ctypes.data + d * from_new.strides[0],
                 state, hidden, hidden, 1, 0,
+            )  # fmt: skip
+            times_strips(
+                unit, errors, across, n, 2 * hidden,
+                from_gates.ctypes.data + d * from_gates.strides[0], state, hidden, hidden, 1, 0,
             )  # fmt: skip
 
 
 def gru_gradient(
-    d_output, d_h, x, h0, weight_ih, weight_hh, output, gates, recalled, sizes, reverse,
-    needs=(True,) * 6,
-):  # fmt: skip
-    """The gradients of (x, h0, weight_ih, weight_hh, bias_ih, bias_hh), as the twin."""
-    hidden = h0.shape[1]
-    d, d_h = gradients_of(len(gates), 4 * hidden, gates.dtype), d_h.copy("C")
-    sums = new_sums(len(d_h), 4 * hidden, gates.dtype)
+    d_output, d_h, x, h0, weights, output, gates, recalled, sizes, reverse, needs=(True,) * 6
+):
+    """The gradients of (x, h0) and of the weights of each direction, as the twin."""
+    weights_ih, weights_hh, _, _ = zip(*weights, strict=True)
+    directions, batch, hidden = h0.shape
+    both, split = 2 * hidden, directions * hidden
+    memory, d_h = gradients_of(len(output), 4 * split, gates.dtype), d_h.copy("C")
+    sums = new_sums(directions, batch, 4 * hidden, gates.dtype)
     run_backward(
-        d, with_rows(d_output), d_h, sums, gates, recalled, output, np.ascontiguousarray(h0),
-        packed(weight_hh), steps_of(sizes, reverse), shares(sizes), block(gates.dtype.char),
-        work=gates.size * hidden // 16,
+        memory, with_rows(d_output), d_h, sums, gates, recalled, np.ascontiguousarray(output),
+        np.ascontiguousarray(h0), packed([w[:both] for w in weights_hh]),
+        packed([w[both:] for w in weights_hh]), steps_of(sizes, reverse), tasks(sizes, directions),
+        block(gates.dtype.char), work=gates.size * hidden // 16,
     )  # fmt: skip
-    both, d_x, d_weight_ih, d_bias_ih, d_bias_hh = 2 * hidden, None, None, None, None
-    new = d[:, 3 * hidden : 4 * hidden]
-    if needs[0]:
-        d_x = matmul(d[:, :both], weight_ih[:both])
-        matmul(new, weight_ih[both:], d_x, accumulate=True)
-    if needs[2]:
-        d_weight_ih = np.empty((3 * hidden, x.shape[1]), x.dtype)
-        matmul(d[:, :both].T, x, d_weight_ih[:both])
-        matmul(new.T, x, d_weight_ih[both:])
-    if needs[4] or needs[5]:
-        total = sums.sum(0)
-        d_bias_hh = total[: 3 * hidden].copy()
-        d_bias_ih = np.concatenate([total[:both], total[3 * hidden :]])
+    d_recalled, d_gates = memory[:, :split], memory[:, split : 4 * split]
+    d_weights_hh = [np.empty_like(w) if needs[3] else None for w in weights_hh]
+    for k, out in enumerate(d_weights_hh if needs[3] else []):
+        d, order = columns_of(d_gates, k, directions)[:, :both], (sizes, reverse[k])
+        states = columns_of(output, k, directions), h0[k]
+        times_states(d, *states, *order, out[:both])
+        times_states(columns_of(d_recalled, k, directions), *states, *order, out[both:])
+    total = sums.sum(1)
+    d_biases_ih, d_biases_hh = total[:, hidden:], np.roll(total[:, :-hidden], -hidden, 1)
+    nothing = [None] * directions
     return (
-        d_x, d_h, d_weight_ih,
-        times_states(d[:, : 3 * hidden], output, h0, sizes, reverse) if needs[3] else None,
-        d_bias_ih, d_bias_hh,
+        over_input(d_gates, weights_ih) if needs[0] else None, d_h,
+        list(zip(
+            times_input(d_gates, x, directions) if needs[2] else nothing, d_weights_hh,
+            d_biases_ih if needs[4] else nothing, d_biases_hh if needs[5] else nothing, strict=True,
+        )),
     )  # fmt: skip

@@ -1,9 +1,12 @@
 """Compiling: the one decorator of all kernels, their cache on disk, and threads.
 
-A kernel is a function of arrays whose loops over independent work are written ``prange``. It is
-compiled when first called, for the dtype that comes, twice: in threads for much work and without
-for little. Nothing is compiled at import. The compiled code is kept on disk; what must be compiled
-says so once on stderr.
+A kernel is a function of arrays whose loops over independent work are written ``prange``; for much
+work threads share them. It is compiled when first called, for the dtype that comes. Nothing is
+compiled at import. The compiled code is kept on disk; what must be compiled says so once on stderr.
+
+With the environment variable ``NUMBAGRAD_BOUNDSCHECK=1`` a kernel that would read or write outside
+of an array raises an IndexError instead (but not where it works with addresses), and uses no
+threads. With numba's ``NUMBA_DISABLE_JIT=1`` kernels run as the Python that they are written in.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from numba import types
 from numba.core import event
 
 from autograd.kernels import threads
+from autograd.kernels.compiled import loops
 from autograd.kernels.compiled.target import TARGET
 from autograd.kernels.threads import get_num_threads, set_num_threads
 
@@ -31,6 +35,7 @@ from autograd.kernels.threads import get_num_threads, set_num_threads
 FAST = {"contract", "nsz", "reassoc"}
 PARALLEL_FROM = 1 << 15  # elementary operations; below, waking a thread costs more than it helps
 NUMPY_TYPES = {"f": types.float32, "d": types.float64}
+CHECKED = os.environ.get("NUMBAGRAD_BOUNDSCHECK", "0") == "1"
 intp = types.intp
 
 if TARGET.bits == 512:  # else LLVM prefers vectors of 256 bits; to be set before the first compile
@@ -46,6 +51,13 @@ def array(of: types.Type, ndim: int, layout: str = "C", out: bool = False) -> ty
 
 # -- the cache on disk -----------------------------------------------------------------------------
 
+# The files from which others take functions or numbers into their kernels; a test holds the list.
+CORE = (
+    "target", "jit", "loops", "apart", "memory", "vectors", "tile", "product", "mathematics",
+    "sequence", "layout", "winograd_transform", "few_code", "conv_few", "turn", "pool_code",
+    "norm_rows", "attention_blocks",
+)  # fmt: skip
+
 
 def _cache_folder() -> Path | None:
     """A writable folder for compiled code, of this processor and of this state of the core files.
@@ -53,14 +65,8 @@ def _cache_folder() -> Path | None:
     numba notices a change in the file of a kernel, but not in files from which it takes functions:
     hence the hash.
     """
-    core = b"".join(
-        Path(__file__).with_name(f"{name}.py").read_bytes()
-        for name in (
-            *("target", "jit", "memory", "tile", "product", "mathematics", "sequence"),
-            *("layout", "winograd_transform"),
-        )
-    )
-    key = f"{TARGET.bits}-{hashlib.sha256(core).hexdigest()[:16]}"
+    core = b"".join(Path(__file__).with_name(f"{name}.py").read_bytes() for name in CORE)
+    key = f"{TARGET.bits}-{hashlib.sha256(core).hexdigest()[:16]}{'-checked' * CHECKED}"
     home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     user = os.getuid() if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")
     for parent in (Path(home), Path(tempfile.gettempdir()) / f"cache-{user}"):
@@ -113,50 +119,66 @@ event.register("numba:compile", _Announcer())
 # -- the decorators --------------------------------------------------------------------------------
 
 
-def inner(function: Callable, fastmath: set[str] = FAST) -> Callable:
-    """Declare a function that kernels call; it is compiled with them."""
+def declare(function: Callable, *signature: types.Type, fastmath: set[str], **options) -> Callable:
+    """Have numba compile a function, when first called or at once for a signature."""
     with caching() as cache:
         return numba.njit(
-            cache=cache, nogil=True, error_model="numpy", fastmath=fastmath, boundscheck=False
-        )(function)
+            *signature, cache=cache, nogil=True, error_model="numpy", fastmath=fastmath,
+            boundscheck=CHECKED, no_cfunc_wrapper=True, **options,
+        )(function)  # fmt: skip
+
+
+def inner(function: Callable, fastmath: set[str] = FAST, **options) -> Callable:
+    """Declare a function that kernels call; it is compiled with them."""
+    return declare(function, fastmath=fastmath, **options)
 
 
 class Kernel:
-    """A kernel, compiled as it is needed: by dtype, with threads or without.
+    """A kernel, compiled as it is needed, by dtype.
 
-    Calling it with arrays picks by the dtype of the first and by the `work` to do, in elementary
-    operations; if not given, by the size of the first.
+    Calling it with arrays picks by the dtype of the first. Threads share the loops if there is
+    enough `work`, in elementary operations; if not given, it is the size of the first.
     """
 
     def __init__(self, function: FunctionType, signature: Callable, fastmath: set[str]) -> None:
         self.function, self.signature, self.fastmath = function, signature, fastmath
         self.__name__, self.__doc__ = function.__name__, function.__doc__
-        self.variants: dict[tuple[str, bool], Callable] = {}
+        self.variants: dict[str, Callable] = {}
 
     def __call__(self, *args, work: int | None = None) -> None:
         first = args[0]
-        # Not by the number of threads: code compiled for several may add up in another order.
-        parallel = (first.size if work is None else work) >= PARALLEL_FROM and not threads.forked
-        key = first.dtype.char, parallel
-        variant = self.variants.get(key)
+        variant = self.variants.get(first.dtype.char)
         if variant is None:
-            variant = self.compile(*key)
-        variant(*args)
+            variant = self.compile(first.dtype.char)
+        much = (first.size if work is None else work) >= PARALLEL_FROM and not threads.forked
+        variant(*args, get_num_threads() if much else 1)
 
-    def compile(self, char: str, parallel: bool) -> Callable:
-        """Compile a variant, or load it from disk: for "f" or "d", with threads or without."""
+    def compile(self, char: str) -> Callable:
+        """Compile for "f" or "d", or load from disk."""
         function = self.function
-        # Another name for each, for numba's cache tells functions apart by name and line.
-        name = f"{function.__name__}_{np.dtype(char)}_{'threads' if parallel else 'serial'}"
-        twin = FunctionType(function.__code__, function.__globals__, name)
-        twin.__module__, twin.__qualname__ = function.__module__, name
-        with caching() as cache:
-            variant = numba.njit(
-                types.void(*self.signature(NUMPY_TYPES[char])), parallel=parallel, cache=cache,
-                nogil=True, error_model="numpy", fastmath=self.fastmath, boundscheck=False,
-            )(twin)  # fmt: skip
-        self.variants[char, parallel] = variant
+        if numba.config.DISABLE_JIT:
+            # As in compiled code, infinities and NaN come without warnings.
+            quiet = np.errstate(all="ignore")(function)
+            variant = self.variants[char] = lambda *args: quiet(*args[:-1])
+            return variant
+        names = {**function.__globals__, "_launch": LAUNCH, **loops.WORDS}
+        *parts, whole = loops.outlined(function, CHECKED)
+        for part in parts:
+            twin = self._named(part, names, char)
+            names[part.__name__] = inner(twin, self.fastmath, no_cpython_wrapper=True)
+        signature = types.void(*self.signature(NUMPY_TYPES[char]), intp)
+        variant = declare(self._named(whole, names, char), signature, fastmath=self.fastmath)
+        self.variants[char] = variant
         return variant
+
+    def _named(self, part: FunctionType, names: dict, char: str) -> FunctionType:
+        # Another name for each dtype: numba's cache tells functions apart by name and line.
+        twin = FunctionType(part.__code__, names, f"{part.__name__}_{np.dtype(char)}")
+        twin.__module__, twin.__qualname__ = self.function.__module__, twin.__name__
+        return twin
+
+
+LAUNCH = inner(loops.launch, parallel=True, no_cpython_wrapper=True)
 
 
 def kernel(signature: Callable, fastmath: set[str] = FAST) -> Callable[[FunctionType], Kernel]:

@@ -6,15 +6,15 @@ import numpy as np
 from numba import prange, types
 
 from autograd.kernels.compiled.jit import array, inner, kernel
-from autograd.kernels.compiled.product import (
-    COLUMNS,
-    LANES,
-    SIZE,
-    TRANSPOSE,
-    copy_row,
-    pack_columns,
+from autograd.kernels.compiled.product import LANES, SIZE, TRANSPOSE, copy_row
+from autograd.kernels.compiled.tile import (
+    CHUNK,
+    block,
+    call_transpose,
+    clear,
+    copy_chunk,
+    copy_number,
 )
-from autograd.kernels.compiled.tile import CHUNK, block, call_transpose, clear, copy_number
 
 int64 = types.int64
 STRETCH = 256  # columns of a matrix that one task transposes
@@ -74,10 +74,16 @@ def gather(size, images, shape, places, stride, runs, length, begin, end, channe
                 whole = piece
             row = y * stride_y + runs[run, 0]
             source = images + size * ((image * height + row) * line + channel)
-            left = (x * stride_x + runs[run, 1]) * channels + at
-            out, step = target + size * (done * target_row + e - begin), stride_x * channels
-            for _ in range(here):
-                if 0 <= row < height and left >= 0 and left + channel + whole <= line:
+            left, step = (x * stride_x + runs[run, 1]) * channels + at, stride_x * channels
+            # The pixels whose whole chunks lie within the line of the image.
+            low, room = max(0, (step - 1 - left) // step), line - channel - whole - left
+            high = room // step + 1 if 0 <= row < height and room >= 0 else 0
+            out, bytes_ = target + size * (done * target_row + e - begin), size * whole
+            for k in range(here):
+                if low <= k < high and bytes_ % CHUNK == 0:
+                    for b in range(0, bytes_, CHUNK):
+                        copy_chunk(source + size * left + b, out + b)
+                elif low <= k < high:
                     copy_row(size, source + size * left, out, whole)
                 else:
                     _copy_part(size, source, left, piece, line, 0 <= row < height, out)
@@ -102,26 +108,31 @@ def _copy_part(size, source, left, count, line, exists, target):
 
 @kernel(lambda T: (array(T, 3), array(T, 3, out=True), array(int64, 1)))
 def transpose(matrices, out, unit):
-    """Transpose each of a stack of matrices: whole squares as vectors, the rest one by one."""
+    """Transpose each of a stack of matrices: squares as vectors, what remains one by one.
+
+    A square with fewer rows is written as a whole, too. It runs over into what is written after
+    it: so from the last rows to the first, and nothing of the kind at the end of a task.
+    """
     stack, rows, columns = matrices.shape
-    lanes, size = unit[LANES], unit[SIZE]
-    stretches = (columns + STRETCH - 1) // STRETCH
-    for task in prange(stack * stretches):
-        begin = task % stretches * STRETCH
-        end = min(columns, begin + STRETCH)
-        source = matrices.ctypes.data + size * (task // stretches * rows * columns)
-        target = out.ctypes.data + size * (task // stretches * rows * columns)
-        across, down = begin + (end - begin) // lanes * lanes, rows // lanes * lanes
-        for j in range(begin, across, lanes):
-            for i in range(0, down, lanes):
-                call_transpose(
-                    unit[TRANSPOSE], source + size * (i * columns + j), columns, lanes,
-                    target + size * (j * rows + i), rows,
-                )  # fmt: skip
-        for j in range(begin, end):
-            for i in range(down if j < across else 0, rows):
-                place = target + size * (j * rows + i)
-                copy_number(size, source + size * (i * columns + j), place)
+    lanes, size, total = unit[LANES], unit[SIZE], stack * columns
+    tasks = (total + STRETCH - 1) // STRETCH
+    for task in prange(tasks):
+        at, last = total * task // tasks, total * (task + 1) // tasks
+        while at < last:
+            j = at % columns
+            source = matrices.ctypes.data + size * ((at - j) * rows + j)
+            target = out.ctypes.data + size * at * rows
+            if j + lanes <= columns and (last - at - lanes) * rows >= lanes:
+                for i in range((rows - 1) // lanes * lanes, -1, -lanes):
+                    call_transpose(
+                        unit[TRANSPOSE], source + size * i * columns, columns,
+                        min(lanes, rows - i), target + size * i, rows,
+                    )  # fmt: skip
+                at += lanes
+                continue
+            for i in range(rows):
+                copy_number(size, source + size * i * columns, target + size * i)
+            at += 1
 
 
 def transposed(matrices: np.ndarray) -> np.ndarray:
@@ -141,52 +152,3 @@ def channels_last(x: np.ndarray) -> np.ndarray:
     if not x.flags.c_contiguous or channels == 1:
         return np.ascontiguousarray(x.transpose(0, 2, 3, 1))
     return transposed(x.reshape(n, channels, height * width)).reshape(n, height, width, channels)
-
-
-def forward_taps(w: np.ndarray, groups: int) -> np.ndarray:
-    """Filters (O, C, R, S) as taps (groups, O / groups, R S, C)."""
-    outputs, channels, r, s = w.shape
-    taps = transposed(w.reshape(outputs, channels, r * s))
-    return taps.reshape(groups, outputs // groups, r * s, channels)
-
-
-def backward_taps(w: np.ndarray, groups: int) -> np.ndarray:
-    """Filters (O, C, R, S) as taps (groups, C, R S, O / groups) from outputs to inputs."""
-    outputs, channels, r, s = w.shape
-    taps = transposed(w.reshape(groups, outputs // groups, channels * r * s))
-    return taps.reshape(groups, channels, r * s, outputs // groups)
-
-
-def as_filters(taps: np.ndarray, w_shape: tuple) -> np.ndarray:
-    """Back from taps (O, R S, C) to filters (O, C, R, S)."""
-    outputs, channels, r, s = w_shape
-    return transposed(taps.reshape(outputs, r * s, channels)).reshape(w_shape)
-
-
-@kernel(lambda T: (array(T, 4), array(int64, 1), array(T, 4, out=True), array(int64, 1)))
-def pack_taps(taps, order, packed, unit):
-    """Taps (groups, outputs, taps, channels) to strips (groups, strips, depth, tile's columns)."""
-    groups, outputs, count, channels = taps.shape
-    strips, wide, size = packed.shape[1], packed.shape[3], unit[SIZE]
-    for task in prange(groups * strips * len(order)):
-        strip, tap = task // len(order), task % len(order)
-        g, s = strip // strips, strip % strips
-        first = (g * outputs + s * wide) * count + order[tap]
-        width = min(wide, outputs - s * wide)
-        target = packed.ctypes.data + size * task * channels * wide
-        if width < wide:
-            clear(target, size * channels * wide)
-        pack_columns(
-            unit, taps.ctypes.data + size * first * channels, 1, count * channels, channels, width,
-            target,
-        )  # fmt: skip
-
-
-def packed_taps(taps: np.ndarray, order: list[int]) -> np.ndarray:
-    """The taps of these indices as `pack_taps` lays them out."""
-    groups, outputs, _, channels = taps.shape
-    unit = block(taps.dtype.char)
-    wide = int(unit[COLUMNS])
-    packed = np.empty((groups, -(-outputs // wide), len(order) * channels, wide), taps.dtype)
-    pack_taps(taps, np.array(order, np.int64), packed, unit)
-    return packed

@@ -1,7 +1,7 @@
-"""Cross entropy of scores against class labels: one pass over the scores each way.
+"""Losses and their gradients, each in one pass.
 
-Scores are seen as (samples, classes). A loss is weight[label] * (log sum exp - score of the label);
-with smoothing the label keeps 1 - smoothing of that and all classes share the rest.
+Cross entropy sees scores as (samples, classes). A loss is weight[label] * (log sum exp - score of
+the label); with smoothing the label keeps 1 - smoothing of that and all classes share the rest.
 """
 
 from __future__ import annotations
@@ -12,11 +12,132 @@ from numba import prange, types
 from autograd.kernels.compiled.apart import apart
 from autograd.kernels.compiled.arrays import empty
 from autograd.kernels.compiled.jit import array, inner, kernel
-from autograd.kernels.compiled.mathematics import exp, larger
+from autograd.kernels.compiled.mathematics import exp, larger, sigmoid, softplus
+from autograd.kernels.plain import loss as plain
 
 WORK = 8  # elementary operations for a score
 TALL = 16  # samples of a task: a call costs as much as a short row
+BLOCK = 1 << 12  # numbers that are added up at a time
 int64, double = types.int64, types.float64
+
+# -- one number against another --------------------------------------------------------------------
+
+
+@inner
+def squares_of_block(x, t, start, stop):
+    apart()
+    total = x.dtype.type(0)
+    for i in range(start, stop):
+        total += (x[i] - t[i]) * (x[i] - t[i])
+    return total
+
+
+@inner
+def logits_of_block(x, t, start, stop):
+    apart()
+    one = x.dtype.type(1)
+    total = x.dtype.type(0)
+    for i in range(start, stop):
+        total += (one - t[i]) * x[i] + softplus(-x[i])
+    return total
+
+
+def _blocks(T):
+    return array(T, 1), array(T, 1), array(double, 1, out=True)
+
+
+@kernel(_blocks)
+def squares(x, t, totals):
+    """The sums of (x - t)**2 over blocks, and then, in front, over all."""
+    for block in prange(len(totals)):
+        start = block * BLOCK
+        totals[block] = squares_of_block(x, t, start, min(start + BLOCK, x.size))
+    for block in range(1, len(totals)):
+        totals[0] += totals[block]
+
+
+@kernel(_blocks)
+def logits(x, t, totals):
+    """The sums of binary cross entropies over blocks, and then, in front, over all."""
+    for block in prange(len(totals)):
+        start = block * BLOCK
+        totals[block] = logits_of_block(x, t, start, min(start + BLOCK, x.size))
+    for block in range(1, len(totals)):
+        totals[0] += totals[block]
+
+
+def _elements(T):
+    return array(T, 1), array(T, 1), array(T, 1), T, array(T, 1, out=True)
+
+
+@kernel(_elements)
+def errors(x, t, by, scale, out):
+    for i in prange(x.size):
+        out[i] = (scale * by[0]) * (x[i] - t[i])
+
+
+@kernel(_elements)
+def logistic_errors(x, t, by, scale, out):
+    for i in prange(x.size):
+        out[i] = (scale * by[0]) * (sigmoid(x[i]) - t[i])
+
+
+def _flat(x, t):
+    """Both as the memory they lie in, if it is the same for both and has no gaps."""
+    if x.flags.c_contiguous and t.flags.c_contiguous:
+        return x.reshape(-1), t.reshape(-1)
+    return np.ascontiguousarray(x).reshape(-1), np.ascontiguousarray(t).reshape(-1)
+
+
+def _total(function, x, t, reduction, work):
+    """The sum or mean of the losses that `function` adds up."""
+    totals = np.empty(max(1, -(-x.size // BLOCK)))
+    function(*_flat(x, t), totals, work=work * x.size)
+    total = totals[0]
+    if reduction == "mean":
+        total = total / x.size if x.size else np.nan
+    return x.dtype.type(total)
+
+
+def _scaled(function, x, t, by, scale, work):
+    out = empty(x.shape, x.dtype)
+    by = np.asarray(by, x.dtype).reshape(1)
+    function(*_flat(x, t), by, scale, out.reshape(-1), work=work * x.size)
+    return out
+
+
+def mse(input, target, weight, reduction):
+    if weight is not None or reduction == "none":
+        return plain.mse(input, target, weight, reduction)
+    return _total(squares, input, target, reduction, 1)
+
+
+def binary_cross_entropy_with_logits(input, target, weight, pos_weight, reduction):
+    if weight is not None or pos_weight is not None or reduction == "none":
+        return plain.binary_cross_entropy_with_logits(input, target, weight, pos_weight, reduction)
+    return _total(logits, input, target, reduction, WORK)
+
+
+def scaled_error(input, target, by, scale):
+    return _scaled(errors, input, target, by, scale, 1)
+
+
+def scaled_logistic_error(input, target, by, scale):
+    return _scaled(logistic_errors, input, target, by, scale, WORK)
+
+
+# -- scores against labels -------------------------------------------------------------------------
+
+
+def _in_order(function):
+    """Declare an inner function whose operations are done in the order written."""
+    return inner(function, fastmath={"contract", "nsz"})
+
+
+@_in_order
+def log_share(score, peak, log_total):
+    """The logarithm of a class's probability; large scores go before small ones are added."""
+    return (score - peak) - log_total
 
 
 @inner
@@ -25,7 +146,9 @@ def rows_losses(x, first, last, labels, weight, ignored, smoothing, losses, save
     apart()
     number, classes = x.dtype.type, x.shape[1]
     for r in range(first, last):
-        row, label = x[r], labels[r] if labels[r] != ignored else 0
+        row, label = x[r], labels[r]
+        if label < 0 or label >= classes:  # ignored, or wrong, which the caller then finds out
+            label = 0
         peak, total = number(-np.inf), number(0)
         for c in range(classes):
             peak = larger(peak, row[c])
@@ -39,29 +162,36 @@ def rows_losses(x, first, last, labels, weight, ignored, smoothing, losses, save
         if len(weight):
             on_label *= weight[label]
         if on_label != 0:  # a weight of 0 costs nothing, whatever the score
-            losses[r] = on_label * (log_total - (row[label] - peak))
+            losses[r] = -on_label * log_share(row[label], peak, log_total)
         if smoothing != 0:
             spread = number(0)
             for c in range(classes):
                 share = weight[c] if len(weight) else number(1)
-                spread += share * (log_total - (row[c] - peak))
+                spread -= share * log_share(row[c], peak, log_total)
             losses[r] += spread * (smoothing / number(classes))
 
 
 @kernel(lambda T: (array(T, 2), array(int64, 1), array(T, 1), int64, T, array(T, 1, out=True),
                    array(T, 2, out=True), array(double, 1, out=True)))  # fmt: skip
 def forward(x, labels, weight, ignored, smoothing, losses, saved, totals):
-    """The losses; `saved` has two numbers of each sample, `totals` the sums of loss and weight."""
-    samples = len(x)
+    """The losses; `saved` has two numbers of each sample.
+
+    `totals` has the sums of loss and of weight, and how many labels are wrong.
+    """
+    samples, classes = x.shape
     for part in prange((samples + TALL - 1) // TALL):
         last = min(samples, (part + 1) * TALL)
         rows_losses(x, part * TALL, last, labels, weight, ignored, smoothing, losses, saved)
-    total, count = 0.0, 0.0
+    total, count, wrong = 0.0, 0.0, 0.0
     for i in range(samples):
         total += losses[i]
-        if labels[i] != ignored:
+        if labels[i] == ignored:
+            continue
+        if labels[i] < 0 or labels[i] >= classes:
+            wrong += 1
+        else:
             count += weight[labels[i]] if len(weight) else 1.0
-    totals[0], totals[1] = total, count
+    totals[0], totals[1], totals[2] = total, count, wrong
 
 
 @inner
@@ -84,17 +214,26 @@ def rows_gradients(x, first, last, labels, peak, log_total, scale, weight, ignor
         whole += on_label
         largest, log = peak[r], log_total[r]
         for c in range(classes):
-            to[c] = exp((row[c] - largest) - log) * whole
+            to[c] = exp(log_share(row[c], largest, log)) * whole
         if smoothing != 0:
             for c in range(classes):
                 to[c] -= share * weight[c] if len(weight) else share
         to[label] -= on_label
 
 
-@kernel(lambda T: (array(T, 2), array(int64, 1), array(T, 1), array(T, 1), array(T, 1), array(T, 1),
-                   int64, T, array(T, 2, out=True)))  # fmt: skip
-def backward(x, labels, peak, log_total, scale, weight, ignored, smoothing, out):
-    """softmax minus label, times the scale of each sample (of all, if there is one)."""
+@kernel(lambda T: (array(T, 2), array(int64, 1), array(T, 1), array(T, 1), array(T, 1, out=True),
+                   int64, array(T, 1), int64, T, array(T, 2, out=True)))  # fmt: skip
+def backward(x, labels, peak, log_total, scale, mean, weight, ignored, smoothing, out):
+    """softmax minus label, times the scale of each sample (of all, if there is one).
+
+    For the `mean` the scale is divided by the sum of the weights.
+    """
+    if mean != 0:
+        count = 0.0
+        for i in range(len(x)):
+            if labels[i] != ignored:
+                count += weight[labels[i]] if len(weight) else 1.0
+        scale[0] /= x.dtype.type(count)
     for part in prange((len(x) + TALL - 1) // TALL):
         last = min(len(x), (part + 1) * TALL)
         rows_gradients(x, part * TALL, last, labels, peak, log_total, scale, weight, ignored,
@@ -102,52 +241,54 @@ def backward(x, labels, peak, log_total, scale, weight, ignored, smoothing, out)
 
 
 def _as_rows(scores):
-    """The scores as (samples, classes), and the order of axes that makes them so."""
-    axis = min(scores.ndim - 1, 1)
-    order = [*(a for a in range(scores.ndim) if a != axis), axis]
-    rows = np.ascontiguousarray(scores.transpose(order))
-    return rows.reshape(-1, scores.shape[axis]), order
+    """The scores as (samples, classes)."""
+    if scores.ndim != 2:
+        axis = min(scores.ndim - 1, 1)
+        scores = np.moveaxis(scores, axis, -1).reshape(-1, scores.shape[axis])
+    return np.ascontiguousarray(scores)
 
 
 def _labels(target):
     return np.ascontiguousarray(target, np.int64).reshape(-1)
 
 
-def _vector(weight, dtype):
-    return np.empty(0, dtype) if weight is None else np.ascontiguousarray(weight)
+NOTHING = {"f": np.empty(0, np.float32), "d": np.empty(0, np.float64)}
+
+
+def _vector(weight, char):
+    return NOTHING[char] if weight is None else np.ascontiguousarray(weight)
 
 
 def cross_entropy(scores, target, weight, ignore_index, reduction, smoothing):
     """The loss, and what its gradient needs: the largest score and log(sum(exp(score - it)))."""
-    rows, _ = _as_rows(scores)
-    losses, saved = np.empty(len(rows), scores.dtype), np.empty((2, len(rows)), scores.dtype)
-    totals = np.empty(2)
-    forward(rows, _labels(target), _vector(weight, scores.dtype), ignore_index, smoothing, losses,
+    rows, dtype = _as_rows(scores), scores.dtype
+    losses, saved, totals = np.empty(len(rows), dtype), np.empty((2, len(rows)), dtype), np.empty(3)
+    forward(rows, _labels(target), _vector(weight, dtype.char), ignore_index, smoothing, losses,
             saved, totals, work=WORK * scores.size)  # fmt: skip
-    axis = min(scores.ndim - 1, 1)
+    total, count, wrong = totals.tolist()
+    if wrong:
+        plain.check_labels(scores, target, ignore_index)
+    axis = plain.class_axis(scores)
     kept = (*scores.shape[:axis], 1, *scores.shape[axis + 1 :])
-    peak, log_total = saved[0].reshape(kept), saved[1].reshape(kept)
+    peak, log_total = saved.reshape(2, *kept)
     if reduction == "none":
         return losses.reshape(target.shape), peak, log_total
-    total = totals[0]
     if reduction == "mean":
-        total = total / totals[1] if totals[1] else np.nan if totals[0] == 0 else np.inf
-    return scores.dtype.type(total), peak, log_total
+        total = total / count if count else np.nan if total == 0 else np.inf
+    return dtype.type(total), peak, log_total
 
 
 def cross_entropy_gradient(
     g, scores, target, peak, log_total, weight, ignore_index, reduction, smoothing
 ):
     """g * (softmax - one-hot label) in one array, for every option of `cross_entropy`."""
-    rows, order = _as_rows(scores)
-    labels, vector = _labels(target), _vector(weight, scores.dtype)
-    scale = np.ascontiguousarray(g, scores.dtype).reshape(-1)
-    if reduction == "mean":
-        kept = labels if weight is None else labels[labels != ignore_index]
-        count = np.count_nonzero(kept != ignore_index) if weight is None else vector[kept].sum()
-        scale = scale / scores.dtype.type(count)
-    out = empty(rows.shape, scores.dtype)
-    backward(rows, labels, peak.reshape(-1), log_total.reshape(-1), scale, vector, ignore_index,
-             smoothing, out, work=WORK * scores.size)  # fmt: skip
-    shape = [scores.shape[a] for a in order]
-    return out.reshape(shape).transpose(np.argsort(order))
+    rows, dtype = _as_rows(scores), scores.dtype
+    out = empty(rows.shape, dtype)
+    backward(rows, _labels(target), peak.reshape(-1), log_total.reshape(-1),
+             np.array(g, dtype).reshape(-1), reduction == "mean", _vector(weight, dtype.char),
+             ignore_index, smoothing, out, work=WORK * scores.size)  # fmt: skip
+    if scores.ndim == 2:
+        return out
+    axis = plain.class_axis(scores)
+    shape = scores.shape
+    return np.moveaxis(out.reshape(shape[:axis] + shape[axis + 1 :] + (shape[axis],)), -1, axis)

@@ -10,15 +10,20 @@ from autograd.kernels.compiled.mathematics import sigmoid, tanh
 from autograd.kernels.compiled.product import SIZE, copy_row
 from autograd.kernels.compiled.sequence import (
     add_step,
+    columns_of,
+    enter,
     gradients_of,
     matmul,
     new_sums,
+    over_input,
+    over_states,
     packed,
     read,
     row_before,
-    shares,
+    soon_read,
     steps_of,
-    times_states,
+    tasks,
+    times_input,
     times_strips,
     with_rows,
     write,
@@ -47,49 +52,70 @@ def advance(like, size, hidden, gates, cell, cell_out, shown):
         write(like, 6, shown, j, o * tanh(c))
 
 
-@kernel(lambda T: (*[array(T, 2, out=True)] * 6, array(T, 1), array(T, 1), array(int64, 2),
-                   array(int64, 1), array(int64, 1)))  # fmt: skip
-def run_forward(gates, output, cells, h, c, shown, recurrent, projection, steps, shares, unit):
-    """`gates` come with the projected input; `shown` is h itself where nothing projects it."""
-    hidden, width, size = c.shape[1], h.shape[1], unit[SIZE]
-    for part in prange(len(shares) - 1):
-        first, last = shares[part], shares[part + 1]
-        for s in range(len(steps)):
-            begin, n = steps[s, 0] + first, min(last, steps[s, 1]) - first
+@kernel(lambda T: (*[array(T, 3, out=True)] * 2, array(T, 2, out=True),
+                   *[array(T, 3, out=True)] * 3, array(T, 2, "A"), *[array(T, 2)] * 4,
+                   array(int64, 3), array(int64, 2), array(int64, 1)))  # fmt: skip
+def run_forward(gates, cells, output, h, c, shown, x, entry, bias, recurrent, projection, steps,
+                tasks, unit):  # fmt: skip
+    """`gates` come with the projected input, unless `entry` projects it.
+
+    `shown` is h itself where nothing projects it.
+    """
+    hidden, width, size = c.shape[2], h.shape[2], unit[SIZE]
+    for task in prange(len(tasks)):
+        d, first, last = tasks[task, 0], tasks[task, 1], tasks[task, 2]
+        for s in range(steps.shape[1]):
+            begin, n = steps[d, s, 0] + first, min(last, steps[d, s, 1]) - first
             if n <= 0:
                 continue
-            state = h.ctypes.data + size * first * width
-            at = gates.ctypes.data + size * begin * 4 * hidden
+            state = h.ctypes.data + d * h.strides[0] + size * first * width
+            at = gates.ctypes.data + d * gates.strides[0] + begin * gates.strides[1]
+            if entry.size:
+                times_strips(
+                    unit, x.ctypes.data + begin * x.strides[0], x.strides[0] // size, n,
+                    x.shape[1], entry.ctypes.data + d * entry.strides[0], at, 4 * hidden,
+                    4 * hidden, 0, bias.ctypes.data + d * bias.strides[0] if bias.size else 0,
+                )  # fmt: skip
             times_strips(
-                unit, state, width, n, width, recurrent.ctypes.data, at, 4 * hidden, 4 * hidden,
-                1, 0,
+                unit, state, width, n, width, recurrent.ctypes.data + d * recurrent.strides[0],
+                at, 4 * hidden, 4 * hidden, 1, 0,
             )  # fmt: skip
             for k in range(n):
-                mine = size * (first + k) * hidden
+                mine = d * c.strides[0] + (first + k) * c.strides[1]
                 advance(
                     gates, size, hidden, at + size * k * 4 * hidden, c.ctypes.data + mine,
-                    cells.ctypes.data + size * (begin + k) * hidden, shown.ctypes.data + mine,
+                    cells.ctypes.data + d * cells.strides[0] + (begin + k) * cells.strides[1],
+                    shown.ctypes.data + mine,
                 )  # fmt: skip
             if projection.size:
                 times_strips(
-                    unit, shown.ctypes.data + size * first * hidden, hidden, n, hidden,
-                    projection.ctypes.data, state, width, width, 0, 0,
+                    unit, shown.ctypes.data + d * shown.strides[0] + size * first * hidden, hidden,
+                    n, hidden, projection.ctypes.data + d * projection.strides[0], state, width,
+                    width, 0, 0,
                 )  # fmt: skip
-            copy_row(size, state, output.ctypes.data + size * begin * width, n * width)
+            for k in range(n):
+                copy_row(
+                    size, state + size * k * width,
+                    output.ctypes.data + (begin + k) * output.strides[0] + size * d * width, width,
+                )  # fmt: skip
 
 
-def lstm(x, h, c, weight_ih, weight_hh, bias, weight_hr, sizes, reverse):
+def lstm(x, h, c, weights, sizes, reverse):
     """Run the rows x through one layer: (output, h, c, gates, cells) as the twin."""
-    gates = matmul(x, weight_ih.T, bias=bias)
-    output, cells = np.empty((len(x), h.shape[1]), x.dtype), np.empty((len(x), c.shape[1]), x.dtype)
-    h, c = h.copy("C"), c.copy("C")
-    shown, projection = h, np.empty(0, x.dtype)
-    if weight_hr is not None:
-        shown, projection = np.empty_like(c), packed(weight_hr.T)
+    weights_ih, weights_hh, biases, weights_hr = zip(*weights, strict=True)
+    directions, hidden, width = len(weights), c.shape[2], h.shape[2]
+    x, h, c = with_rows(x), h.copy("C"), c.copy("C")
+    gates = np.empty((directions, len(x), 4 * hidden), x.dtype)
+    cells = np.empty((directions, len(x), hidden), x.dtype)
+    output = np.empty((len(x), directions * width), x.dtype)
+    shown, projection = h, np.empty((0, 0), x.dtype)
+    if weights_hr[0] is not None:
+        shown, projection = np.empty_like(c), packed([weight.T for weight in weights_hr])
+    entry, bias = enter(x, h.shape[1], weights_ih, biases, gates)
     run_forward(
-        gates, output, cells, h, c, shown, packed(weight_hh.T), projection,
-        steps_of(sizes, reverse), shares(sizes), block(x.dtype.char),
-        work=gates.size * h.shape[1] // 16,
+        gates, cells, output, h, c, shown, x, entry, bias, packed([w.T for w in weights_hh]),
+        projection, steps_of(sizes, reverse), tasks(sizes, directions), block(x.dtype.char),
+        work=gates.size * width // 16,
     )  # fmt: skip
     return output, h, c, gates, cells
 
@@ -117,76 +143,97 @@ def add_row(like, target, source, count):
         write(like, 0, target, j, read(like, 0, target, j) + read(like, 1, source, j))
 
 
-@kernel(lambda T: (array(T, 2, out=True), array(T, 2, "A"), *[array(T, 2, out=True)] * 5,
-                   *[array(T, 2)] * 3, array(T, 1), array(T, 1), array(int64, 2),
-                   array(int64, 1), array(int64, 1)))  # fmt: skip
+@kernel(lambda T: (array(T, 2, out=True), array(T, 2, "A"), *[array(T, 3, out=True)] * 3,
+                   array(T, 2, out=True), array(T, 3, out=True), *[array(T, 3)] * 3,
+                   *[array(T, 2)] * 2, array(int64, 3), array(int64, 2),
+                   array(int64, 1)))  # fmt: skip
 def run_backward(d_gates, d_output, d_h, d_c, d_step, d_shown, sums, gates, cells, first_cells,
-                 recurrent, projection, steps, shares, unit):  # fmt: skip
+                 recurrent, projection, steps, tasks, unit):  # fmt: skip
     """`d_step` is d_h itself where nothing projects it; d_h and d_c end as those of the start."""
-    hidden, width, size = d_c.shape[1], d_h.shape[1], unit[SIZE]
+    hidden, width, size = d_c.shape[2], d_h.shape[2], unit[SIZE]
     across = d_gates.shape[1]
-    for part in prange(len(shares) - 1):
-        first, last = shares[part], shares[part + 1]
-        for s in range(len(steps) - 1, -1, -1):
-            begin, n = steps[s, 0] + first, min(last, steps[s, 1]) - first
+    for task in prange(len(tasks)):
+        d, first, last = tasks[task, 0], tasks[task, 1], tasks[task, 2]
+        all_cells = cells.ctypes.data + d * cells.strides[0]
+        for s in range(steps.shape[1] - 1, -1, -1):
+            begin, n = steps[d, s, 0] + first, min(last, steps[d, s, 1]) - first
             if n <= 0:
                 continue
-            state = d_h.ctypes.data + size * first * width
+            state = d_h.ctypes.data + d * d_h.strides[0] + size * first * width
             for k in range(n):
-                source = d_output.ctypes.data + (begin + k) * d_output.strides[0]
+                source = d_output.ctypes.data + (begin + k) * d_output.strides[0] + size * d * width
                 add_row(d_h, state + size * k * width, source, width)
+                if projection.size:
+                    copy_row(
+                        size, state + size * k * width, d_shown.ctypes.data
+                        + (begin + k) * d_shown.strides[0] + size * d * width, width,
+                    )  # fmt: skip
             if projection.size:
-                copy_row(size, state, d_shown.ctypes.data + size * begin * width, n * width)
                 times_strips(
-                    unit, state, width, n, width, projection.ctypes.data,
-                    d_step.ctypes.data + size * first * hidden, hidden, hidden, 0, 0,
+                    unit, state, width, n, width,
+                    projection.ctypes.data + d * projection.strides[0],
+                    d_step.ctypes.data + d * d_step.strides[0] + size * first * hidden,
+                    hidden, hidden, 0, 0,
                 )  # fmt: skip
-            at = size * begin * hidden
-            errors = d_gates.ctypes.data + size * begin * across
+            errors = d_gates.ctypes.data + size * (begin * across + d * 4 * hidden)
+            ahead = steps[d, max(s - 1, 0), 0] + first
             for k in range(n):
-                mine = size * (first + k) * hidden
-                before = row_before(
-                    size, steps, s, first + k, cells.ctypes.data, first_cells.ctypes.data, hidden
+                soon_read(
+                    gates.ctypes.data + d * gates.strides[0] + (ahead + k) * gates.strides[1],
+                    gates.strides[1],
                 )
-                row = at + size * k * hidden
+                mine = d * d_c.strides[0] + (first + k) * d_c.strides[1]
+                before = row_before(
+                    size, steps[d], s, first + k, all_cells, hidden,
+                    first_cells.ctypes.data + d * first_cells.strides[0], hidden,
+                )  # fmt: skip
                 retreat(
-                    d_h, size, hidden, gates.ctypes.data + 4 * row, cells.ctypes.data + row, before,
-                    d_step.ctypes.data + mine, d_c.ctypes.data + mine,
-                    errors + size * k * across,
+                    d_h, size, hidden,
+                    gates.ctypes.data + d * gates.strides[0] + (begin + k) * gates.strides[1],
+                    all_cells + (begin + k) * cells.strides[1], before, d_step.ctypes.data + mine,
+                    d_c.ctypes.data + mine, errors + size * k * across,
                 )  # fmt: skip
             add_step(
-                d_h, sums.ctypes.data, sums.strides[0], errors, size * across, first, n,
-                4 * hidden,
+                d_h, sums.ctypes.data + d * sums.strides[0], sums.strides[1], errors,
+                size * across, first, n, 4 * hidden,
             )  # fmt: skip
             times_strips(
                 unit, errors, across, n, 4 * hidden,
-                recurrent.ctypes.data, state, width, width, 0, 0,
+                recurrent.ctypes.data + d * recurrent.strides[0], state, width, width, 0, 0,
             )  # fmt: skip
 
 
 def lstm_gradient(
-    d_output, d_h, d_c, x, h0, c0, weight_ih, weight_hh, weight_hr, output, gates, cells, sizes,
-    reverse, needs=(True,) * 7,
+    d_output, d_h, d_c, x, h0, c0, weights, output, gates, cells, sizes, reverse,
+    needs=(True,) * 7,
 ):  # fmt: skip
-    """The gradients of (x, h0, c0, weight_ih, weight_hh, bias, weight_hr), as the twin."""
-    memory = gradients_of(*gates.shape, gates.dtype)
-    sums = new_sums(len(d_h), gates.shape[1], gates.dtype)
+    """The gradients of (x, h0, c0) and of the weights of each direction, as the twin."""
+    weights_ih, weights_hh, _, weights_hr = zip(*weights, strict=True)
+    directions, rows, across = gates.shape
+    memory = gradients_of(rows, directions * across, gates.dtype)
+    sums = new_sums(directions, d_h.shape[1], across, gates.dtype)
     d_h, d_c = d_h.copy("C"), d_c.copy("C")
-    d_step, d_shown, projection = d_h, d_h, np.empty(0, d_h.dtype)
-    if weight_hr is not None:
-        d_step, d_shown, projection = np.empty_like(d_c), np.empty_like(output), packed(weight_hr)
+    d_step, d_shown, projection = d_h, output[:0], np.empty((0, 0), d_h.dtype)
+    if weights_hr[0] is not None:
+        d_step, d_shown = np.empty_like(d_c), np.empty_like(output, order="C")
+        projection = packed(weights_hr)
     run_backward(
         memory, with_rows(d_output), d_h, d_c, d_step, d_shown, sums, gates, cells,
-        np.ascontiguousarray(c0), packed(weight_hh), projection, steps_of(sizes, reverse),
-        shares(sizes), block(gates.dtype.char), work=gates.size * d_h.shape[1] // 16,
+        np.ascontiguousarray(c0), packed(weights_hh), projection, steps_of(sizes, reverse),
+        tasks(sizes, directions), block(gates.dtype.char), work=gates.size * d_h.shape[2] // 16,
     )  # fmt: skip
-    d_gates, d_weight_hr = memory[:, : gates.shape[1]], None
-    if weight_hr is not None and needs[6]:
-        d_weight_hr = matmul(d_shown.T, gates[:, 3 * cells.shape[1] :] * np.tanh(cells))
+    d_gates, nothing = memory[:, : directions * across], [None] * directions
+    d_weights_hr = nothing
+    if weights_hr[0] is not None and needs[6]:
+        shown = gates[:, :, 3 * cells.shape[2] :] * np.tanh(cells)
+        d_weights_hr = [
+            matmul(columns_of(d_shown, k, directions).T, shown[k]) for k in range(directions)
+        ]
     return (
-        matmul(d_gates, weight_ih) if needs[0] else None, d_h, d_c,
-        matmul(d_gates.T, x) if needs[3] else None,
-        times_states(d_gates, output, h0, sizes, reverse) if needs[4] else None,
-        sums.sum(0) if needs[5] else None,
-        d_weight_hr,
+        over_input(d_gates, weights_ih) if needs[0] else None, d_h, d_c,
+        list(zip(
+            times_input(d_gates, x, directions) if needs[3] else nothing,
+            over_states(d_gates, output, h0, sizes, reverse) if needs[4] else nothing,
+            sums.sum(1) if needs[5] else nothing, d_weights_hr, strict=True,
+        )),
     )  # fmt: skip

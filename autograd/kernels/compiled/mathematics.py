@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 from llvmlite import ir
-from numba import types
+from numba import config, types
 from numba.core import cgutils
 from numba.extending import intrinsic, overload
 
@@ -97,19 +97,23 @@ def larger(typingctx, first, second):
     return first(first, first), codegen
 
 
+if config.DISABLE_JIT:  # kernels are plain Python then
+    choose, larger = (lambda condition, first, second: first if condition else second), np.maximum
+
+
 def exp(x: float) -> float:
     """The exponential function."""
-    return math.exp(x)
+    return np.exp(x)
 
 
 def tanh(x: float) -> float:
     """The hyperbolic tangent."""
-    return math.tanh(x)
+    return np.tanh(x)
 
 
 def sigmoid(x: float) -> float:
     """1 / (1 + exp(-x))."""
-    return 1 / (1 + math.exp(-x)) if x >= 0 else math.exp(x) / (1 + math.exp(x))
+    return 1 / (1 + np.exp(-x))
 
 
 def erf(x: float) -> float:
@@ -119,22 +123,22 @@ def erf(x: float) -> float:
 
 def log(x: float) -> float:
     """The natural logarithm: -inf at 0, NaN below."""
-    return math.log(x) if x > 0 else -math.inf if x == 0 else math.nan
+    return np.log(x)
 
 
 def log1p(x: float) -> float:
     """log(1 + x), exact also near 0."""
-    return math.log1p(x) if x > -1 else -math.inf if x == -1 else math.nan
+    return np.log1p(x)
 
 
 def expm1(x: float) -> float:
     """exp(x) - 1, exact also near 0."""
-    return math.expm1(x)
+    return np.expm1(x)
 
 
 def softplus(x: float) -> float:
     """log(1 + exp(x)), with the exponential of -|x| alone: it cannot overflow."""
-    return max(x, 0.0) + math.log1p(math.exp(-abs(x)))
+    return max(x, 0.0) + np.log1p(np.exp(-abs(x)))
 
 
 @overload(exp, jit_options=EXACT)

@@ -5,7 +5,8 @@ forwards, backwards and for irregular windows the kernels only differ in what th
 the gradient, too, reads: each pixel of the input asks the windows that it lies in. Nothing is added
 to memory, and every pixel is written once.
 
-Images that lie channels first are turned around: all channels of all samples then lie innermost.
+Planes that lie one after another are turned around, as many at a time as a vector has lanes, or
+some vectors: what is turned stays in the cache.
 """
 
 from __future__ import annotations
@@ -13,211 +14,20 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from llvmlite import ir
 from numba import prange, types
-from numba.core import cgutils
-from numba.extending import intrinsic
 
 from autograd.kernels.compiled.arrays import empty
 from autograd.kernels.compiled.jit import array, get_num_threads, inner, intp, kernel
-from autograd.kernels.compiled.layout import transposed
+from autograd.kernels.compiled.memory import workspace
+from autograd.kernels.compiled.pool_code import CHOSEN, LARGEST, SEVERAL, SUM, pool_row, turn_bytes
 from autograd.kernels.compiled.pool_plan import counts, frozen, places, span_plan, window_plan
+from autograd.kernels.compiled.product import LANES, SIZE
 from autograd.kernels.compiled.target import TARGET
-from autograd.kernels.compiled.tile import INT, Vectors, integer
+from autograd.kernels.compiled.tile import block
+from autograd.kernels.compiled.turn import turn_in, turn_out
 
-MOST = 256  # elements of a window that a byte can number
-LARGEST, CHOSEN, SUM = range(3)  # what is done with what is read
-BYTE = ir.IntType(8)
+TURNED_BYTES = 1 << 19  # of planes that lie side by side
 int64, uint8 = types.int64, types.uint8
-
-
-# -- one vector of an output pixel -----------------------------------------------------------------
-
-
-class Bytes(Vectors):
-    """Vectors of as many bytes as there are numbers in another vector."""
-
-    def __init__(self, numbers: Vectors) -> None:
-        self.builder, self.number, self.lanes, self.align = numbers.builder, BYTE, numbers.lanes, 1
-        self.type = ir.VectorType(BYTE, self.lanes)
-        self.zero = ir.Constant(self.type, [0] * self.lanes)
-        self.suffix = f"v{self.lanes}i8"
-
-
-def _each(builder, reads, count):
-    """Emit a loop over what is read: the distance to it, and which element of the window it is."""
-    with cgutils.for_range(builder, count) as loop:
-        pair = builder.gep(reads, [builder.mul(loop.index, integer(2))])
-        tap = builder.load(builder.gep(pair, [integer(1)]))
-        yield builder.load(pair), tap
-
-
-def _narrow(builder, number, kind):
-    return number if number.type == kind else builder.trunc(number, kind)
-
-
-class Lanes:
-    """Some vectors of numbers, or of bytes, side by side: whole ones, or one that is cut off."""
-
-    def __init__(self, vectors: Vectors, count: int, mask=None) -> None:
-        self.of, self.count, self.mask = vectors, count, mask
-
-    def load(self, pointer):
-        places = [self.of.vector(pointer, i) for i in range(self.count)]
-        if self.mask is None:
-            return [self.of.load(place) for place in places]
-        return [self.of.masked_load(place, self.mask) for place in places]
-
-    def store(self, values, pointer):
-        for i, value in enumerate(values):
-            place = self.of.vector(pointer, i)
-            if self.mask is None:
-                self.of.store(value, place)
-            else:  # slower on some processors, also where nothing is masked
-                self.of.masked_store(value, place, self.mask)
-
-    def variables(self, value):
-        return [cgutils.alloca_once_value(self.of.builder, value) for _ in range(self.count)]
-
-
-def _make(emit, count: int, masked: bool):
-    """An intrinsic that pools `count` vectors of channels, or one of which `lanes` are there."""
-
-    @intrinsic
-    def write(typingctx, like, source, taps, reads, reads_count, lanes, out):
-        def codegen(context, builder, signature, arguments):
-            _, source, taps, reads, reads_count, lanes, out = arguments
-            v = Vectors(builder, signature.args[0].dtype)
-            mask = v.below(lanes, 0) if masked else None
-            numbers, bytes_ = Lanes(v, count, mask), Lanes(Bytes(v), count, mask)
-            reads = builder.inttoptr(reads, INT.as_pointer())
-            place, marks = v.pointer(out), bytes_.of.pointer(taps)
-            emit(builder, numbers, bytes_, v.pointer(source), marks, reads, reads_count, place)
-
-        return types.void(like, source, taps, reads, reads_count, lanes, out), codegen
-
-    return write
-
-
-def emit_largest(builder, numbers, bytes_, source, taps, reads, count, out):
-    """The largest number of each channel, and its tap: the first of equals, the last NaN."""
-    wide = ir.IntType(8 * numbers.of.align)  # of the size of a number: one mask serves for both
-    first = builder.load(builder.gep(reads, [integer(1)]))
-    lowest = ir.Constant(numbers.of.type, [float("-inf")] * numbers.of.lanes)
-    best, winner = (
-        numbers.variables(lowest),
-        bytes_.variables(bytes_.of.splat(_narrow(builder, first, wide))),
-    )
-    for distance, tap in _each(builder, reads, count):
-        mark = bytes_.of.splat(_narrow(builder, tap, wide))
-        for i, value in enumerate(numbers.load(builder.gep(source, [distance]))):
-            largest = builder.load(best[i])
-            more = builder.fcmp_ordered(">", value, largest)
-            wins = builder.or_(more, builder.fcmp_unordered("uno", value, value))
-            builder.store(builder.select(wins, value, largest), best[i])
-            builder.store(builder.select(wins, mark, builder.load(winner[i])), winner[i])
-    numbers.store(map(builder.load, best), out)
-    bytes_.store([builder.trunc(builder.load(each), bytes_.of.type) for each in winner], taps)
-
-
-def emit_chosen(builder, numbers, bytes_, source, taps, reads, count, out):
-    """The sum of what is read of each channel where the tap is that of the read."""
-    totals = numbers.variables(numbers.of.zero)
-    for distance, tap in _each(builder, reads, count):
-        mark, winners = (
-            bytes_.of.splat(builder.trunc(tap, BYTE)),
-            bytes_.load(builder.gep(taps, [distance])),
-        )
-        values = numbers.load(builder.gep(source, [distance]))
-        for total, value, winner in zip(totals, values, winners, strict=True):
-            own = builder.icmp_signed("==", winner, mark)
-            share = builder.select(own, value, numbers.of.zero)
-            builder.store(builder.fadd(builder.load(total), share), total)
-    numbers.store(map(builder.load, totals), out)
-
-
-def emit_sum(builder, numbers, bytes_, source, taps, reads, count, out):
-    """The sum of what is read of each channel."""
-    totals = numbers.variables(numbers.of.zero)
-    for distance, _ in _each(builder, reads, count):
-        values = numbers.load(builder.gep(source, [distance]))
-        for total, value in zip(totals, values, strict=True):
-            builder.store(builder.fadd(builder.load(total), value), total)
-    numbers.store(map(builder.load, totals), out)
-
-
-SEVERAL = 4  # vectors at once, where there are so many channels
-largest_4, largest_1, largest_part = (
-    _make(emit_largest, n, part) for n, part in ((SEVERAL, False), (1, False), (1, True))
-)
-chosen_4, chosen_1, chosen_part = (
-    _make(emit_chosen, n, part) for n, part in ((SEVERAL, False), (1, False), (1, True))
-)
-sum_4, sum_1, sum_part = (
-    _make(emit_sum, n, part) for n, part in ((SEVERAL, False), (1, False), (1, True))
-)
-
-
-# -- the kernels -----------------------------------------------------------------------------------
-
-
-@inner
-def find_reads(plane, begins, reads, z, y, x, space):
-    """List what pixel (z, y, x) reads, in pixels from the first column it reads; count it."""
-    count, first = 0, reads[begins[2, x], 0]
-    for a in range(begins[0, z], begins[0, z + 1]):
-        for b in range(begins[1, y], begins[1, y + 1]):
-            row = (reads[a, 0] * plane[1] + reads[b, 0]) * plane[2] - first
-            for c in range(begins[2, x], begins[2, x + 1]):
-                space[count, 0] = (row + reads[c, 0]) * plane[3]
-                space[count, 1] = reads[a, 1] + reads[b, 1] + reads[c, 1]
-                count += 1
-    return count
-
-
-@inner
-def pool_row(x, taps, out, mode, plane, size, begins, reads, space, wide, outer, z, y):
-    """A row of output pixels; those that read alike follow each other."""
-    channels, each, count, pattern = plane[3], out.itemsize, 0, -1
-    pixel = ((outer * size[0] + z) * size[1] + y) * size[2]
-    source = outer * plane[0] * plane[1] * plane[2]
-    listed = space.ctypes.data
-    for i in range(size[2]):
-        column = begins[4, i]
-        if begins[3, column] != pattern:
-            pattern = begins[3, column]
-            count = find_reads(plane, begins, reads, z, y, column, space)
-        first, place = source * channels, (pixel + column) * channels
-        if count:
-            first += reads[begins[2, column], 0] * channels
-        c = 0
-        while c < channels:
-            left = channels - c
-            lanes = SEVERAL * wide if left >= SEVERAL * wide else min(wide, left)
-            given, to = x.ctypes.data + each * (first + c), out.ctypes.data + each * (place + c)
-            if mode == LARGEST:
-                mark = taps.ctypes.data + place + c
-                if lanes > wide:
-                    largest_4(x, given, mark, listed, count, lanes, to)
-                elif lanes == wide:
-                    largest_1(x, given, mark, listed, count, lanes, to)
-                else:
-                    largest_part(x, given, mark, listed, count, lanes, to)
-            elif mode == CHOSEN:
-                mark = taps.ctypes.data + first + c
-                if lanes > wide:
-                    chosen_4(x, given, mark, listed, count, lanes, to)
-                elif lanes == wide:
-                    chosen_1(x, given, mark, listed, count, lanes, to)
-                else:
-                    chosen_part(x, given, mark, listed, count, lanes, to)
-            elif lanes > wide:
-                sum_4(x, given, given, listed, count, lanes, to)
-            elif lanes == wide:
-                sum_1(x, given, given, listed, count, lanes, to)
-            else:
-                sum_part(x, given, given, listed, count, lanes, to)
-            c += lanes
 
 
 @kernel(lambda T: (array(T, 1), array(uint8, 1, out=True), array(T, 1, out=True), intp,
@@ -229,12 +39,18 @@ def pool(x, taps, out, mode, plane, size, begins, reads, space, wide, outer):
     `begins` has for each axis where the `reads` of each position begin; then a number for each
     column, the same where what is read lies alike; then the columns in the order of that number.
     """
-    threads, rows = len(space), size[0] * size[1]
-    tasks = outer * rows
+    threads, rows, each = len(space), size[0] * size[1], x.itemsize
+    given = plane[0] * plane[1] * plane[2] * plane[3]
+    made, tasks = rows * size[2] * plane[3], outer * rows
     for thread in prange(threads):
         for task in range(tasks * thread // threads, tasks * (thread + 1) // threads):
             o, z, y = task // rows, task // size[1] % size[0], task % size[1]
-            pool_row(x, taps, out, mode, plane, size, begins, reads, space[thread], wide, o, z, y)
+            pool_row(
+                x, x.ctypes.data + each * o * given,
+                taps.ctypes.data + o * (given if mode == CHOSEN else made),
+                out.ctypes.data + each * o * made, mode, plane, size, begins, reads,
+                space[thread], wide, z, y,
+            )  # fmt: skip
 
 
 @inner
@@ -246,7 +62,9 @@ def scatter_image(g, taps, origins, distances, out):
     for pixel in range(pixels):
         errors, winners, begin = g[pixel], taps[pixel], origins[pixel] * channels
         for c in range(channels):
-            out[begin + distances[winners[c]] * channels + c] += errors[c]
+            place = begin + distances[winners[c]] * channels + c
+            if 0 <= place < len(out):  # not so where no element of the window lies on the plane
+                out[place] += errors[c]
 
 
 @kernel(lambda T: (array(T, 3), array(uint8, 3), array(int64, 1), array(int64, 1),
@@ -255,6 +73,109 @@ def scatter(g, taps, origins, distances, out):
     """The same as choosing, where channels are so few that vectors would be nearly empty."""
     for o in prange(len(g)):
         scatter_image(g[o], taps[o], origins, distances, out[o])
+
+
+# -- planes side by side ---------------------------------------------------------------------------
+
+
+@inner
+def turn_marks_in(like, taps, first, begin, count, images, lanes, marks, wide):
+    """`count` bytes of each of some rows of `taps`, from `begin` on, as (count, wide)."""
+    source, length = taps.ctypes.data + first * taps.shape[1] + begin, taps.shape[1]
+    for half in range(0, wide if count >= lanes else 0, lanes):
+        image = min(half, images - 1)
+        for place in range(0, count, lanes):
+            at = min(place, count - lanes)
+            turn_bytes(
+                like, source + image * length + at, length, min(lanes, images - image),
+                marks.ctypes.data + at * wide + half, wide,
+            )  # fmt: skip
+    if count < lanes:
+        for at in range(count):
+            for lane in range(wide):
+                marks[at * wide + lane] = taps[first + min(lane, images - 1), begin + at]
+
+
+@inner
+def turn_marks_out(like, marks, count, images, lanes, taps, first, begin, wide):
+    """The way back."""
+    target, length = taps.ctypes.data + first * taps.shape[1] + begin, taps.shape[1]
+    whole = images // lanes * lanes if count >= lanes else 0
+    for half in range(0, whole, lanes):
+        for place in range(0, count, lanes):
+            at = min(place, count - lanes)
+            turn_bytes(
+                like, marks.ctypes.data + at * wide + half, wide, lanes,
+                target + half * length + at, length,
+            )  # fmt: skip
+    for lane in range(whole, images):
+        for at in range(count):
+            taps[first + lane, begin + at] = marks[at * wide + lane]
+
+
+@inner
+def rows_read(begins, reads, first, last, height):
+    """What the rows `first` to `last` read along the second axis: the first, and the end."""
+    low, high = height, 0
+    for y in range(first, last):
+        for i in range(begins[1, y], begins[1, y + 1]):
+            low, high = min(low, reads[i, 0]), max(high, reads[i, 0] + 1)
+    return min(low, high), high
+
+
+@inner
+def pool_block(x, taps, out, mode, plane, size, begins, reads, listed, memory, unit, first, y,
+               end):  # fmt: skip
+    """Rows `y` to `end` of some planes, from `first` on, turned around on the way in and out."""
+    wide, lanes, each = plane[3], unit[LANES], unit[SIZE]
+    images = min(wide, len(x) - first)
+    low, high = 0, plane[1]
+    if plane[0] == 1:
+        low, high = rows_read(begins, reads, y, end, plane[1])
+    begin, seen_count = low * plane[2], plane[0] * (high - low) * plane[2]
+    made_begin, made_count = y * size[2], size[0] * (end - y) * size[2]
+    spare = memory.ctypes.data
+    seen = spare + each * lanes * lanes
+    made = seen + each * wide * seen_count
+    marks = memory[each * (lanes * lanes + wide * (seen_count + made_count)) :]
+    turn_in(
+        unit, x.ctypes.data + each * (first * x.shape[1] + begin), seen_count, images, x.shape[1],
+        wide, seen,
+    )  # fmt: skip
+    if mode == CHOSEN:
+        turn_marks_in(x, taps, first, begin, seen_count, images, lanes, marks, wide)
+    shift = wide * (begin if mode == CHOSEN else made_begin)
+    for z in range(size[0]):
+        for row in range(y, end):
+            pool_row(
+                x, seen - each * wide * begin, marks.ctypes.data - shift,
+                made - each * wide * made_begin, mode, plane, size, begins, reads, listed, lanes,
+                z, row,
+            )  # fmt: skip
+    turn_out(
+        unit, made, wide, made_count, images,
+        out.ctypes.data + each * (first * out.shape[1] + made_begin), out.shape[1], spare,
+    )  # fmt: skip
+    if mode == LARGEST:
+        turn_marks_out(x, marks, made_count, images, lanes, taps, first, made_begin, wide)
+
+
+@kernel(lambda T: (array(T, 2), array(uint8, 2, out=True), array(T, 2, out=True), intp,
+                   array(int64, 1), array(int64, 1), array(int64, 2), array(int64, 2),
+                   array(int64, 3, out=True), array(uint8, 2, out=True), array(int64, 1),
+                   intp))  # fmt: skip
+def pool_planes(x, taps, out, mode, plane, size, begins, reads, space, memory, unit, bands):
+    """The same for planes, one after another in memory: `plane` has how many lie side by side."""
+    threads, wide = len(space), plane[3]
+    tasks = (len(x) + wide - 1) // wide * bands
+    for thread in prange(threads):
+        for task in range(tasks * thread // threads, tasks * (thread + 1) // threads):
+            band = task % bands
+            pool_block(
+                x, taps, out, mode, plane, size, begins, reads, space[thread], memory[thread],
+                unit, task // bands * wide, size[1] * band // bands,
+                size[1] * (band + 1) // bands,
+            )  # fmt: skip
 
 
 # -- channels innermost ----------------------------------------------------------------------------
@@ -267,58 +188,76 @@ def _channels_last(array, axes):
 
 
 def _flat(array, axes):
-    """The array as (outer, plane, channels) in one line, and whether channels came first."""
-    last = _channels_last(array, axes)
-    if array.flags.c_contiguous and (last.shape[-1] == 1 or not last.flags.c_contiguous):
-        lead = math.prod(array.shape[: array.ndim - axes])
-        plane = math.prod(array.shape[array.ndim - axes :])
-        return transposed(array.reshape(1, lead, plane)).reshape(-1), True
-    return np.ascontiguousarray(last).reshape(-1), False
+    """The array as (outer, plane, channels) in one line."""
+    return np.ascontiguousarray(_channels_last(array, axes)).reshape(-1)
 
 
-def _flat_like(array, axes, first):
-    """The array in one line, channels first or last."""
-    return np.ascontiguousarray(array if first else _channels_last(array, axes)).reshape(-1)
-
-
-def _unflat(flat, lead, size, turned):
+def _unflat(flat, lead, size):
     """The inverse, with a plane of another size."""
-    if turned:
-        matrix = flat.reshape(math.prod(size), math.prod(lead))
-        # Bytes are few: NumPy may turn them around.
-        whole = (
-            transposed(matrix[None]) if flat.dtype.kind == "f" else np.ascontiguousarray(matrix.T)
-        )
-        return whole.reshape(*lead, *size)
     array = flat.reshape(*lead[:-1], *size, lead[-1])
     n = len(lead) - 1
     return array.transpose(*range(n), array.ndim - 1, *range(n, array.ndim - 1))
 
 
+def _planes_first(array, axes) -> bool:
+    """Whether the planes of an array lie one after another."""
+    last = _channels_last(array, axes)
+    return array.flags.c_contiguous and (last.shape[-1] == 1 or not last.flags.c_contiguous)
+
+
 def _run(mode, x, plan, size, taps=None):
     """Pool `x` by a plan to planes of `size`; the result and, of the largest, the taps."""
-    axes = len(size)
+    axes, threads = len(size), get_num_threads()
     lead, plane = x.shape[: x.ndim - axes], x.shape[x.ndim - axes :]
-    flat, turned = _flat(x, axes)
-    outer, channels = (1, math.prod(lead)) if turned else (math.prod(lead[:-1]), lead[-1])
-    count = outer * channels * math.prod(size)
-    out = empty((count,), x.dtype)
+    planes, given, made = math.prod(lead), math.prod(plane), math.prod(size)
+    whole = (1,) * (3 - axes)
+    listed = np.empty((threads, max(1, plan.most), 2), np.int64)
+    work, first = planes * made * max(1, plan.most), _planes_first(x, axes)
+    out = empty((planes, made) if first else (planes * made,), x.dtype)
     if mode == LARGEST:
-        marks = np.empty(count, np.uint8)
+        marks = np.empty(out.shape, np.uint8)
     elif mode == CHOSEN:
-        marks = _flat_like(taps, axes, False)
+        marks = np.ascontiguousarray(taps).reshape(planes, given) if first else _flat(taps, axes)
     else:
-        marks = np.empty(0, np.uint8)
-    filled = (1,) * (3 - axes)
-    if count:
-        threads = get_num_threads()
-        work = count * max(1, plan.most)
-        pool(flat, marks, out, mode, np.array([*filled, *plane, channels]),
-             np.array([*filled, *size]), plan.begins, plan.reads,
-             np.empty((threads, max(1, plan.most), 2), np.int64),
-             TARGET.bits // (8 * x.itemsize), outer, work=work)  # fmt: skip
-    result = _unflat(out, lead, size, turned)
-    return (result, _unflat(marks, lead, size, turned)) if mode == LARGEST else result
+        marks = np.empty((0,) * out.ndim, np.uint8)
+    if not out.size:
+        pass
+    elif first:
+        unit = block(x.dtype.char)
+        lanes = int(unit[LANES])
+        numbers = x.itemsize * (given + made) + max(given, made)
+        several = planes >= SEVERAL * lanes * threads and numbers * SEVERAL * lanes <= TURNED_BYTES
+        wide = SEVERAL * lanes if several else lanes
+        bands = (
+            1
+            if axes == 3
+            else min(size[-2], -(-numbers * wide // TURNED_BYTES))
+            if axes == 2
+            else 1
+        )
+        pool_planes(
+            x.reshape(planes, given), marks, out, mode, np.array([*whole, *plane, wide]),
+            np.array([*whole, *size]), plan.begins, plan.reads, listed,
+            workspace(threads, numbers * wide + x.itemsize * lanes * lanes), unit, bands,
+            work=work,
+        )  # fmt: skip
+    else:
+        pool(
+            _flat(x, axes), marks, out, mode, np.array([*whole, *plane, lead[-1]]),
+            np.array([*whole, *size]), plan.begins, plan.reads, listed,
+            TARGET.bits // (8 * x.itemsize), math.prod(lead[:-1]), work=work,
+        )  # fmt: skip
+    if first:
+        out, marks = (
+            out.reshape(*lead, *size),
+            marks.reshape(*lead, *size) if mode == LARGEST else None,
+        )
+    else:
+        out, marks = (
+            _unflat(out, lead, size),
+            _unflat(marks, lead, size) if mode == LARGEST else None,
+        )
+    return (out, marks) if mode == LARGEST else out
 
 
 # -- the functions ---------------------------------------------------------------------------------
@@ -335,15 +274,15 @@ def spread_taps(g, taps, plane, kernel, stride, padding, dilation, size):
     """Add each element of `g` to the element of a zero plane that was its window's largest."""
     windows = tuple(kernel), tuple(stride), tuple(padding), tuple(dilation), tuple(size)
     axes, plane = len(plane), tuple(plane)
-    lead, first = g.shape[: g.ndim - axes], g.flags.c_contiguous
-    if not (first or lead[-1] <= TARGET.bits // (8 * g.itemsize)):
+    lead = g.shape[: g.ndim - axes]
+    if _planes_first(g, axes) or lead[-1] > TARGET.bits // (8 * g.itemsize):
         return _run(CHOSEN, g, window_plan(plane, *windows, True), plane, taps)
-    outer, channels = (math.prod(lead), 1) if first else (math.prod(lead[:-1]), lead[-1])
+    outer, channels = math.prod(lead[:-1]), lead[-1]
     out = empty((outer, math.prod(plane) * channels), g.dtype)
     seen = outer, math.prod(size), channels
-    scatter(_flat_like(g, axes, first).reshape(seen), _flat_like(taps, axes, first).reshape(seen),
+    scatter(_flat(g, axes).reshape(seen), _flat(taps, axes).reshape(seen),
             *places(plane, *windows), out, work=2 * g.size)  # fmt: skip
-    return out.reshape(*lead, *plane) if first else _unflat(out, lead, plane, False)
+    return _unflat(out, lead, plane)
 
 
 def window_sum(x, kernel, stride, padding, dilation, size):

@@ -8,11 +8,12 @@ counter into four words. How words become an array is said in the twin, `autogra
 
 from __future__ import annotations
 
-import numba
+import functools
+
 import numpy as np
 from numba import prange, types
 
-from autograd.kernels.compiled.jit import FAST, array, kernel
+from autograd.kernels.compiled.jit import array, inner, kernel
 from autograd.kernels.compiled.mathematics import choose
 
 LANES = 16  # counters of a group; a group gives the first words of all, then the second, ...
@@ -23,8 +24,8 @@ MULTIPLY_0, MULTIPLY_1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
 WEYL_0, WEYL_1 = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)
 LOW, HALF = np.uint64(0xFFFFFFFF), np.uint64(32)
 uint64 = types.uint64
-# As `jit.inner`, and always inlined: a call in the loop would keep it from becoming vectors.
-inlined = numba.njit(forceinline=True, nogil=True, error_model="numpy", fastmath=FAST)
+# A call in the loop would keep it from becoming vectors.
+inlined = functools.partial(inner, forceinline=True)
 
 
 @inlined
@@ -35,9 +36,8 @@ def turn(x0, x1, x2, x3, k0, k1):
 
 
 @inlined
-def round_key(key, number):
+def round_key(key, n):
     """The two words of the key in the round of this number, from 0."""
-    n = np.uint64(number)
     return ((key & LOW) + n * WEYL_0) & LOW, ((key >> HALF) + n * WEYL_1) & LOW
 
 
@@ -46,16 +46,16 @@ def philox(key, counter):
     """Four words of 32 bits, for a key and a counter of 64."""
     x0, x1, x2, x3 = counter & LOW, counter >> HALF, np.uint64(0), np.uint64(0)
     # Written out, for a loop within the loop over counters would keep that from becoming vectors.
-    x0, x1, x2, x3 = turn(x0, x1, x2, x3, *round_key(key, 0))
-    x0, x1, x2, x3 = turn(x0, x1, x2, x3, *round_key(key, 1))
-    x0, x1, x2, x3 = turn(x0, x1, x2, x3, *round_key(key, 2))
-    x0, x1, x2, x3 = turn(x0, x1, x2, x3, *round_key(key, 3))
-    x0, x1, x2, x3 = turn(x0, x1, x2, x3, *round_key(key, 4))
-    x0, x1, x2, x3 = turn(x0, x1, x2, x3, *round_key(key, 5))
-    x0, x1, x2, x3 = turn(x0, x1, x2, x3, *round_key(key, 6))
-    x0, x1, x2, x3 = turn(x0, x1, x2, x3, *round_key(key, 7))
-    x0, x1, x2, x3 = turn(x0, x1, x2, x3, *round_key(key, 8))
-    x0, x1, x2, x3 = turn(x0, x1, x2, x3, *round_key(key, 9))
+    x0, x1, x2, x3 = turn(x0, x1, x2, x3, *round_key(key, np.uint64(0)))
+    x0, x1, x2, x3 = turn(x0, x1, x2, x3, *round_key(key, np.uint64(1)))
+    x0, x1, x2, x3 = turn(x0, x1, x2, x3, *round_key(key, np.uint64(2)))
+    x0, x1, x2, x3 = turn(x0, x1, x2, x3, *round_key(key, np.uint64(3)))
+    x0, x1, x2, x3 = turn(x0, x1, x2, x3, *round_key(key, np.uint64(4)))
+    x0, x1, x2, x3 = turn(x0, x1, x2, x3, *round_key(key, np.uint64(5)))
+    x0, x1, x2, x3 = turn(x0, x1, x2, x3, *round_key(key, np.uint64(6)))
+    x0, x1, x2, x3 = turn(x0, x1, x2, x3, *round_key(key, np.uint64(7)))
+    x0, x1, x2, x3 = turn(x0, x1, x2, x3, *round_key(key, np.uint64(8)))
+    x0, x1, x2, x3 = turn(x0, x1, x2, x3, *round_key(key, np.uint64(9)))
     return x0, x1, x2, x3
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from numba import prange, types
 
 from autograd.kernels.compiled.jit import array, inner, intp, kernel
@@ -9,14 +10,16 @@ from autograd.kernels.compiled.mathematics import choose, tanh
 from autograd.kernels.compiled.product import SIZE, copy_row
 from autograd.kernels.compiled.sequence import (
     add_step,
+    enter,
     gradients_of,
-    matmul,
     new_sums,
+    over_input,
+    over_states,
     packed,
     read,
-    shares,
     steps_of,
-    times_states,
+    tasks,
+    times_input,
     times_strips,
     with_rows,
     write,
@@ -39,32 +42,47 @@ def advance(like, count, row, relu):
             write(like, 0, row, j, tanh(read(like, 0, row, j)))
 
 
-@kernel(lambda T: (*[array(T, 2, out=True)] * 2, array(T, 1), intp, array(int64, 2),
-                   array(int64, 1), array(int64, 1)))  # fmt: skip
-def run_forward(output, h, recurrent, relu, steps, shares, unit):
-    """`output` comes with the projected input, and becomes the states."""
-    hidden, size = h.shape[1], unit[SIZE]
-    for part in prange(len(shares) - 1):
-        first, last = shares[part], shares[part + 1]
-        for s in range(len(steps)):
-            begin, n = steps[s, 0] + first, min(last, steps[s, 1]) - first
+@kernel(lambda T: (array(T, 2, out=True), array(T, 3, out=True), array(T, 2, "A"),
+                   *[array(T, 2)] * 3, intp, array(int64, 3), array(int64, 2),
+                   array(int64, 1)))  # fmt: skip
+def run_forward(output, h, x, entry, bias, recurrent, relu, steps, tasks, unit):
+    """`output` becomes the states; it comes with the projected input, unless `entry` projects."""
+    hidden, across, size = h.shape[2], output.shape[1], unit[SIZE]
+    for task in prange(len(tasks)):
+        d, first, last = tasks[task, 0], tasks[task, 1], tasks[task, 2]
+        for s in range(steps.shape[1]):
+            begin, n = steps[d, s, 0] + first, min(last, steps[d, s, 1]) - first
             if n <= 0:
                 continue
-            state = h.ctypes.data + size * first * hidden
-            at = output.ctypes.data + size * begin * hidden
+            state = h.ctypes.data + d * h.strides[0] + size * first * hidden
+            at = output.ctypes.data + size * (begin * across + d * hidden)
+            if entry.size:
+                times_strips(
+                    unit, x.ctypes.data + begin * x.strides[0], x.strides[0] // size, n,
+                    x.shape[1], entry.ctypes.data + d * entry.strides[0], at, across, hidden, 0,
+                    bias.ctypes.data + d * bias.strides[0] if bias.size else 0,
+                )  # fmt: skip
             times_strips(
-                unit, state, hidden, n, hidden, recurrent.ctypes.data, at, hidden, hidden, 1, 0
-            )
-            advance(h, n * hidden, at, relu)
-            copy_row(size, at, state, n * hidden)
+                unit, state, hidden, n, hidden, recurrent.ctypes.data + d * recurrent.strides[0],
+                at, across, hidden, 1, 0,
+            )  # fmt: skip
+            for k in range(n):
+                row = at + size * k * across
+                advance(h, hidden, row, relu)
+                copy_row(size, row, state + size * k * hidden, hidden)
 
 
-def rnn(x, h, weight_ih, weight_hh, bias, nonlinearity, sizes, reverse):
+def rnn(x, h, weights, nonlinearity, sizes, reverse):
     """Run the rows x through one layer, with ``"tanh"`` or ``"relu"``: (output, h)."""
-    output, h = matmul(x, weight_ih.T, bias=bias), h.copy("C")
+    weights_ih, weights_hh, biases = zip(*weights, strict=True)
+    directions, batch, hidden = h.shape
+    output = np.empty((len(x), directions * hidden), x.dtype)
+    x, h, parts = with_rows(x), h.copy("C"), np.split(output, directions, 1)
+    entry, bias = enter(x, batch, weights_ih, biases, parts)
     run_forward(
-        output, h, packed(weight_hh.T), int(nonlinearity == "relu"), steps_of(sizes, reverse),
-        shares(sizes), block(x.dtype.char), work=output.size * h.shape[1] // 16,
+        output, h, x, entry, bias, packed([w.T for w in weights_hh]), int(nonlinearity == "relu"),
+        steps_of(sizes, reverse), tasks(sizes, directions), block(x.dtype.char),
+        work=output.size * hidden // 16,
     )  # fmt: skip
     return output, h
 
@@ -80,53 +98,56 @@ def retreat(like, count, state, d_output, d_state, d_sum, relu):
         write(like, 2, d_sum, j, d * slope)
 
 
-@kernel(lambda T: (array(T, 2, out=True), array(T, 2, "A"), *[array(T, 2, out=True)] * 2,
-                   array(T, 2), array(T, 1), intp, array(int64, 2), array(int64, 1),
+@kernel(lambda T: (array(T, 2, out=True), array(T, 2, "A"), *[array(T, 3, out=True)] * 2,
+                   *[array(T, 2)] * 2, intp, array(int64, 3), array(int64, 2),
                    array(int64, 1)))  # fmt: skip
-def run_backward(d, d_output, d_h, sums, output, recurrent, relu, steps, shares, unit):
-    """`d` become the gradients of the sums; d_h ends as that of the first state."""
-    hidden, across, size = d_h.shape[1], d.shape[1], unit[SIZE]
-    for part in prange(len(shares) - 1):
-        first, last = shares[part], shares[part + 1]
-        for s in range(len(steps) - 1, -1, -1):
-            begin, n = steps[s, 0] + first, min(last, steps[s, 1]) - first
+def run_backward(d_sums, d_output, d_h, sums, output, recurrent, relu, steps, tasks, unit):
+    """`d_sums` become the gradients of the sums; d_h ends as that of the first state."""
+    hidden, across, shown, size = d_h.shape[2], d_sums.shape[1], output.shape[1], unit[SIZE]
+    for task in prange(len(tasks)):
+        d, first, last = tasks[task, 0], tasks[task, 1], tasks[task, 2]
+        mine = size * d * hidden  # where in a row of all directions this one begins
+        for s in range(steps.shape[1] - 1, -1, -1):
+            begin, n = steps[d, s, 0] + first, min(last, steps[d, s, 1]) - first
             if n <= 0:
                 continue
-            state, at = d_h.ctypes.data + size * first * hidden, size * begin * hidden
-            errors = d.ctypes.data + size * begin * across
+            state = d_h.ctypes.data + d * d_h.strides[0] + size * first * hidden
+            errors = d_sums.ctypes.data + size * begin * across + mine
             for k in range(n):
-                row = at + size * k * hidden
                 retreat(
-                    d_h, hidden, output.ctypes.data + row,
-                    d_output.ctypes.data + (begin + k) * d_output.strides[0],
+                    d_h, hidden, output.ctypes.data + size * (begin + k) * shown + mine,
+                    d_output.ctypes.data + (begin + k) * d_output.strides[0] + mine,
                     state + size * k * hidden, errors + size * k * across, relu,
                 )  # fmt: skip
             add_step(
-                d_h, sums.ctypes.data, sums.strides[0], errors, size * across, first, n,
-                hidden,
+                d_h, sums.ctypes.data + d * sums.strides[0], sums.strides[1], errors,
+                size * across, first, n, hidden,
             )  # fmt: skip
             times_strips(
-                unit, errors, across, n, hidden, recurrent.ctypes.data, state, hidden,
-                hidden, 0, 0,
+                unit, errors, across, n, hidden, recurrent.ctypes.data + d * recurrent.strides[0],
+                state, hidden, hidden, 0, 0,
             )  # fmt: skip
 
 
 def rnn_gradient(
-    d_output, d_h, x, h0, weight_ih, weight_hh, output, nonlinearity, sizes, reverse,
-    needs=(True,) * 5,
-):  # fmt: skip
-    """The gradients of (x, h0, weight_ih, weight_hh, bias), as the twin."""
+    d_output, d_h, x, h0, weights, output, nonlinearity, sizes, reverse, needs=(True,) * 5
+):
+    """The gradients of (x, h0) and of the weights of each direction, as the twin."""
+    weights_ih, weights_hh, _ = zip(*weights, strict=True)
+    directions, batch, hidden = h0.shape
     memory, d_h = gradients_of(*output.shape, output.dtype), d_h.copy("C")
-    sums = new_sums(*d_h.shape, output.dtype)
+    sums = new_sums(directions, batch, hidden, output.dtype)
     run_backward(
-        memory, with_rows(d_output), d_h, sums, output, packed(weight_hh),
-        int(nonlinearity == "relu"), steps_of(sizes, reverse), shares(sizes),
-        block(output.dtype.char), work=output.size * d_h.shape[1] // 16,
+        memory, with_rows(d_output), d_h, sums, np.ascontiguousarray(output), packed(weights_hh),
+        int(nonlinearity == "relu"), steps_of(sizes, reverse), tasks(sizes, directions),
+        block(output.dtype.char), work=output.size * hidden // 16,
     )  # fmt: skip
-    d = memory[:, : d_h.shape[1]]
+    d, nothing = memory[:, : output.shape[1]], [None] * directions
     return (
-        matmul(d, weight_ih) if needs[0] else None, d_h,
-        matmul(d.T, x) if needs[2] else None,
-        times_states(d, output, h0, sizes, reverse) if needs[3] else None,
-        sums.sum(0) if needs[4] else None,
+        over_input(d, weights_ih) if needs[0] else None, d_h,
+        list(zip(
+            times_input(d, x, directions) if needs[2] else nothing,
+            over_states(d, output, h0, sizes, reverse) if needs[3] else nothing,
+            sums.sum(1) if needs[4] else nothing, strict=True,
+        )),
     )  # fmt: skip

@@ -9,6 +9,7 @@ depend on which others its thread has.
 from __future__ import annotations
 
 import functools
+import itertools
 
 import numpy as np
 from llvmlite import ir
@@ -20,16 +21,19 @@ from autograd.kernels.compiled.jit import array, get_num_threads, inner, kernel
 from autograd.kernels.compiled.product import (
     COLUMNS,
     DEPTH,
+    LINE,
     ROWS,
     SIZE,
     TILE,
     pack_columns,
 )
-from autograd.kernels.compiled.tile import block, call_tile
+from autograd.kernels.compiled.tile import block, call_tile, prefetch
 
 # -- rows of numbers that do not overlap -----------------------------------------------------------
 
 STREAMS = 16
+FEW = 16  # rows of a step for which it pays to read the matrix of the input from the second cache
+LARGE = 1 << 20  # bytes of that matrix
 
 
 def _place(builder, like, address, index):
@@ -98,12 +102,13 @@ def pack_strips(matrix, strips, unit):
         )  # fmt: skip
 
 
-def packed(matrix: np.ndarray) -> np.ndarray:
-    """The strips of a matrix."""
-    unit, (depth, columns) = block(matrix.dtype.char), matrix.shape
+def packed(matrices: list[np.ndarray]) -> np.ndarray:
+    """The strips of matrices of one shape, a row each."""
+    unit, (depth, columns) = block(matrices[0].dtype.char), matrices[0].shape
     wide = int(unit[COLUMNS])
-    strips = np.empty(-(-columns // wide) * wide * depth, matrix.dtype)
-    pack_strips(matrix, strips, unit)
+    strips = np.empty((len(matrices), -(-columns // wide) * wide * depth), matrices[0].dtype)
+    for matrix, row in zip(matrices, strips, strict=True):
+        pack_strips(matrix, row, unit)
     return strips
 
 
@@ -127,10 +132,20 @@ def times_strips(unit, a, a_row, rows, depth, strips, c, c_row, columns, accumul
 
 
 @inner
-def row_before(size, steps, s, k, states, first, width):
-    """The address of the state from which sequence k starts step s: that of a step ago, if any."""
+def soon_read(start, count):
+    """Begin to bring `count` bytes into the second cache."""
+    for at in range(start, start + count, LINE):
+        prefetch(at)
+
+
+@inner
+def row_before(size, steps, s, k, states, across, first, width):
+    """The address of the state from which sequence k starts step s: that of a step ago, if any.
+
+    The states of all steps are `across` numbers apart, the first ones `width`.
+    """
     if s > 0 and k < steps[s - 1, 1]:
-        return states + size * (steps[s - 1, 0] + k) * width
+        return states + size * (steps[s - 1, 0] + k) * across
     return first + size * k * width
 
 
@@ -158,35 +173,37 @@ def add_step(like, sums, row, rows, distance, first, count, columns):
         )  # fmt: skip
 
 
-def new_sums(batch: int, columns: int, dtype) -> np.ndarray:
-    """Zeros: a row for each group of sequences."""
-    return np.zeros((-(-batch // GROUP), columns), dtype)
+def new_sums(directions: int, batch: int, columns: int, dtype) -> np.ndarray:
+    """Zeros: for each direction, a row for each group of sequences."""
+    return np.zeros((directions, -(-batch // GROUP), columns), dtype)
 
 
 # -- who does what ---------------------------------------------------------------------------------
 
 
 @functools.lru_cache(64)
-def steps_of(sizes: tuple[int, ...], reverse: bool) -> np.ndarray:
-    """The steps in the order they are taken: the first row of each, and how many there are."""
+def steps_of(sizes: tuple[int, ...], reverse: tuple[bool, ...]) -> np.ndarray:
+    """For each direction, the steps as they are taken: the first row, and how many there are."""
     alive = np.array(sizes, np.int64)
     steps = np.stack([np.cumsum(alive) - alive, alive], axis=1)
-    return np.ascontiguousarray(steps[::-1]) if reverse else steps
+    return np.stack([steps[::-1] if back else steps for back in reverse])
 
 
-def shares(sizes: tuple[int, ...]) -> np.ndarray:
-    """Where the sequences of each thread begin, and where the last one's end: in whole groups."""
-    return _shares(sizes, get_num_threads())
+def tasks(sizes: tuple[int, ...], directions: int) -> np.ndarray:
+    """What is done at once, in rows (direction, first sequence, end): a task for each thread."""
+    return _tasks(sizes, directions, get_num_threads())
 
 
 @functools.lru_cache(64)
-def _shares(sizes: tuple[int, ...], threads: int) -> np.ndarray:
-    batch = sizes[0]
+def _tasks(sizes: tuple[int, ...], directions: int, threads: int) -> np.ndarray:
+    batch, shares = sizes[0], -(-threads // directions)
     lengths = (np.array(sizes)[:, None] > np.arange(batch)).sum(0)
     ends = np.cumsum(lengths)
-    cuts = np.searchsorted(ends, ends[-1:].sum() * np.arange(1, threads) / threads)
-    cuts = np.minimum((cuts + GROUP // 2) // GROUP * GROUP, batch)
-    return np.array([0, *cuts, batch], np.int64)
+    cuts = np.searchsorted(ends, ends[-1:].sum() * np.arange(1, shares) / shares)
+    cuts = np.minimum((cuts + GROUP // 2) // GROUP * GROUP, batch)  # in whole groups
+    edges = [0, *cuts.tolist(), batch]
+    pairs = list(itertools.pairwise(edges))
+    return np.array([(d, *pair) for d in range(directions) for pair in pairs], np.int64)
 
 
 # -- products over all steps -----------------------------------------------------------------------
@@ -208,13 +225,29 @@ def with_rows(x: np.ndarray) -> np.ndarray:
     return x if good and x.flags.aligned else np.ascontiguousarray(x)
 
 
-def times_states(d, states, first, sizes, reverse):
+def enter(x, batch, weights, biases, outs):
+    """Project the input of each direction into one of `outs`; or leave that to the steps.
+
+    They do it with the input and the sums in the cache, if a step has rows enough to share what is
+    read of the matrix. Returns what they need: the strips and the biases, or nothing.
+    """
+    nothing = np.empty((0, 0), x.dtype)
+    if batch >= FEW and weights[0].nbytes <= LARGE:
+        bias = nothing if biases[0] is None else np.stack(biases)
+        return packed([weight.T for weight in weights]), bias
+    for weight, bias, out in zip(weights, biases, outs, strict=True):
+        matmul(x, weight.T, out, bias)
+    return nothing, nothing
+
+
+def times_states(d, states, first, sizes, reverse, out=None):
     """The gradient of the recurrent matrix: ``d.T`` times the states that the steps started from.
 
     `d`, (N, G), are the gradients of the products; `states` (N, H) are those after each step, and
     `first` (B, H) those before all.
     """
-    out = np.empty((d.shape[1], first.shape[1]), d.dtype)
+    if out is None:
+        out = np.empty((d.shape[1], first.shape[1]), d.dtype)
     batch = sizes[0]
     if sizes[-1] == batch:  # all equally long: the rows a step ago are `batch` rows away
         begin, after, before = slice(0, batch), slice(batch, None), slice(0, len(d) - batch)
@@ -222,11 +255,38 @@ def times_states(d, states, first, sizes, reverse):
             begin, after, before = slice(len(d) - batch, None), before, after
         matmul(d[begin].T, first, out)
         return matmul(d[after].T, states[before], out, accumulate=True)
-    started, current = np.empty_like(states), first.copy()
-    for begin, n in steps_of(sizes, reverse).tolist():
+    started, current = np.empty(states.shape, states.dtype), first.copy()
+    for begin, n in steps_of(sizes, (reverse,))[0].tolist():
         started[begin : begin + n] = current[:n]
         current[:n] = states[begin : begin + n]
     return matmul(d.T, started, out)
+
+
+def over_states(d, states, first, sizes, reverse):
+    """The gradient of the recurrent matrix of each direction; see `times_states`."""
+    directions = len(first)
+    return [
+        times_states(
+            columns_of(d, k, directions), columns_of(states, k, directions), first[k], sizes, back
+        )
+        for k, back in enumerate(reverse)
+    ]
+
+
+def times_input(d, x, directions):
+    """The gradients of the matrices of the input: parts of ``d.T @ x``."""
+    return np.split(matmul(d.T, x), directions)
+
+
+def over_input(d, weights):
+    """The gradient of the input: the sum over directions of ``d @ weight``."""
+    return matmul(d, weights[0] if len(weights) == 1 else np.concatenate(weights))
+
+
+def columns_of(array, part, parts):
+    """One of the equal parts of an array's columns."""
+    width = array.shape[1] // parts
+    return array[:, part * width : (part + 1) * width]
 
 
 def gradients_of(rows: int, columns: int, dtype) -> np.ndarray:

@@ -16,8 +16,8 @@ from numba.extending import intrinsic
 from autograd.kernels.compiled.jit import array, get_num_threads, inner, kernel
 from autograd.kernels.compiled.layout import transposed
 from autograd.kernels.compiled.memory import workspace
-from autograd.kernels.compiled.product import LANES, SIZE, product, workspace_bytes
-from autograd.kernels.compiled.tile import Vectors, block
+from autograd.kernels.compiled.product import LANES, SIZE, block, product, workspace_bytes
+from autograd.kernels.compiled.tile import Vectors
 
 BLOCK_BYTES = 1 << 18  # of products that wait to be added
 int64 = types.int64

@@ -11,6 +11,7 @@ steps, which may differ between parameters, are arrays of one float32 and are ra
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 
 import numpy as np
@@ -256,52 +257,77 @@ KERNELS = {"sgd": sgd, "adam": adam, "rmsprop": rmsprop, "adagrad": adagrad}
 FLOAT32 = np.dtype(np.float32)
 
 
-def together(name: str, rows: list[tuple], options: tuple[float, ...]) -> list[int]:
-    """Update the parameters of all rows that suit; return the numbers of those that do not.
+class Tables:
+    """The rows of a group of parameters as the kernels read them, kept from one step to the next.
 
-    Suitable is what has one dtype, float32 or float64, one size, and contiguous memory.
+    A row has the arrays of one parameter: itself, its gradient, and its state in the order of the
+    kernel; None for what there is not. As long as these are the same objects only the gradients,
+    new in every step, are entered. What is kept here holds on to all the others, so that no other
+    object can come to stand at their addresses.
 
     Parameters
     ----------
     name : {"sgd", "adam", "rmsprop", "adagrad"}
-    rows : list of tuples of arrays
-        Of each parameter: itself, its gradient, and its state in the order of the kernel; None for
-        what there is not.
-    options : tuple of float
-        In the order of the kernel.
     """
-    tables: dict[str, list[int]] = {"f": [], "d": []}
-    elements = dict.fromkeys(tables, 0)
-    left = []
-    for number, row in enumerate(rows):
-        if not _suits(*row):
-            left.append(number)
-            continue
-        param = row[0]
-        char, size = param.dtype.char, param.size
-        entries = tables[char]
-        entries.append(size)
-        for a in row:
-            entries.append(0 if a is None else id(a))
-        elements[char] += size
-    for char, entries in tables.items():
-        if entries:
-            table = np.array(entries, np.int64).reshape(-1, 1 + len(rows[0]))
-            KERNELS[name](LIKE[char], table, np.array(options), work=WORK * elements[char])
-    return left
+
+    def __init__(self, name: str) -> None:
+        self.kernel = KERNELS[name]
+        self.ids: list[int] = []  # of all arrays but the gradients
+        self.kept: list[tuple] = []
+        self.fit: list[bool] = []  # which gradients the kernels can read
+        self.left: list[int] = []  # the rows that do not suit
+        self.tables: list[tuple] = []  # for each dtype its letter, table, rows, and work
+        self.options: tuple[float, ...] = ()
+        self.numbers = np.empty(0)
+
+    def update(self, rows: list[tuple], options: tuple[float, ...]) -> list[int]:
+        """Update the parameters of all rows that suit; return the numbers of those that do not.
+
+        Suitable is what has one dtype, float32 or float64, one size, and contiguous memory. The
+        options are in the order of the kernel.
+        """
+        width = len(rows[0])
+        ids = [*map(id, itertools.chain.from_iterable(rows))]
+        grads = ids[1::width]
+        del ids[1::width]
+        fit = [
+            grad.dtype is param.dtype and grad.size == param.size and grad.flags.c_contiguous
+            for param, grad, *_ in rows
+        ]
+        if ids != self.ids or fit != self.fit:
+            self.ids, self.fit = ids, fit
+            self.kept = [(param, *state) for param, _, *state in rows]
+            self._lay_out(width)
+        if options != self.options:
+            self.options, self.numbers = options, np.array(options, np.float64)
+        for char, table, chosen, work in self.tables:
+            table[:, GRAD] = [grads[i] for i in chosen]
+            self.kernel(LIKE[char], table, self.numbers, work=work)
+        return self.left
+
+    def _lay_out(self, width: int) -> None:
+        """Make a table of the rows of each dtype, and a list of those that do not suit."""
+        chosen: dict[str, list[int]] = {"f": [], "d": []}
+        self.left = []
+        for i, row in enumerate(self.kept):
+            suits = self.fit[i] and _suits(*row)
+            (chosen[row[0].dtype.char] if suits else self.left).append(i)
+        self.tables = []
+        for char, numbers in chosen.items():
+            if numbers:
+                table = np.zeros((len(numbers), 1 + width), np.int64)
+                for entry, i in zip(table, numbers, strict=True):
+                    param, *state = self.kept[i]
+                    entry[SIZE], entry[PARAM] = param.size, id(param)
+                    entry[STEP:] = [0 if a is None else id(a) for a in state]
+                work = WORK * sum(self.kept[i][0].size for i in numbers)
+                self.tables.append((char, table, numbers, work))
 
 
-def _suits(param: np.ndarray, grad: np.ndarray, step: np.ndarray | None, *state) -> bool:
-    """Whether the kernels can update a parameter, given its row."""
+def _suits(param: np.ndarray, step: np.ndarray | None, *state) -> bool:
+    """Whether the kernels can update a parameter, given its row but for the gradient."""
     dtype, size = param.dtype, param.size
-    if not (
-        dtype.char in "fd"
-        and param.flags.carray
-        and grad.flags.c_contiguous
-        and grad.dtype is dtype
-        and grad.size == size
-        and (step is None or step.dtype is FLOAT32)
-    ):
+    if not (dtype.char in "fd" and param.flags.carray and (step is None or step.dtype is FLOAT32)):
         return False
     for a in state:
         if a is not None and not (a.flags.carray and a.dtype is dtype and a.size == size):

@@ -1,6 +1,8 @@
-"""Sums of the rows of a matrix: the gradient of a bias, which every row had added to it."""
+"""Sums of the rows of a matrix, or of planes: the gradient of a bias that was added to each."""
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 from numba import prange
@@ -32,3 +34,21 @@ def sum_rows(x: np.ndarray) -> np.ndarray:
     parts = np.empty((max(1, min(PARTS, rows // 8)), beside * columns), x.dtype)
     add_rows(x.reshape(rows, beside * columns), parts)
     return np.add.reduce(parts.reshape(-1, columns), axis=0)
+
+
+@kernel(lambda T: (array(T, 2), array(T, 1, out=True)))
+def add_columns(x, out):
+    """Into each number of `out` the sum of a row of x."""
+    for i in prange(len(x)):
+        total = x.dtype.type(0)
+        for j in range(x.shape[1]):
+            total += x[i, j]
+        out[i] = total
+
+
+def sum_planes(x: np.ndarray) -> np.ndarray:
+    """The sums over all but the second axis of a contiguous array."""
+    samples, channels = x.shape[:2]
+    out = np.empty(samples * channels, x.dtype)
+    add_columns(x.reshape(samples * channels, math.prod(x.shape[2:])), out)
+    return np.add.reduce(out.reshape(samples, channels), axis=0)

@@ -1,6 +1,6 @@
 """The building block: a tile of a matrix product, held in registers, as LLVM vector code.
 
-    c[i, j] = start + sum over p of a[i, p] b[p, j],        i < rows, j < columns
+    c[i, j] = sum over p of a[i, p] b[p, j] + start,        i < rows, j < columns
 
 where `start` is 0, the bias of the column, or what c holds. A tile has up to ``TARGET.tile`` rows
 and vectors; each smaller size has code of its own, chosen by a jump, so that edges waste nothing
@@ -24,150 +24,97 @@ from numba.extending import intrinsic
 
 from autograd.kernels.compiled.jit import NUMPY_TYPES, caching
 from autograd.kernels.compiled.target import TARGET
+from autograd.kernels.compiled.vectors import INT, INT32, Vectors, fetch, integer
 
-INT, INT32, BIT = ir.IntType(64), ir.IntType(32), ir.IntType(1)
-NUMBERS = {types.float32: ir.FloatType(), types.float64: ir.DoubleType()}
+FETCH = 64  # steps before its end, a tile begins to fetch the places of its results
 TILE_ARGUMENTS = (
     "a", "a_row", "a_step", "b", "b_step", "c", "c_row", "depth", "rows", "columns",
     "accumulate", "bias", "relu",
 )  # fmt: skip
 
 
-def integer(value: int) -> ir.Constant:
-    return ir.Constant(INT, value)
-
-
-class Vectors:
-    """Words for vector code: numbers of one type, as many as the target's vectors hold."""
-
-    def __init__(self, builder: ir.IRBuilder, of: types.Type) -> None:
-        self.builder, self.number = builder, NUMBERS[of]
-        self.lanes, self.align = TARGET.bits // of.bitwidth, of.bitwidth // 8
-        self.type = ir.VectorType(self.number, self.lanes)
-        self.zero = ir.Constant(self.type, [0.0] * self.lanes)
-        self.suffix = f"v{self.lanes}f{of.bitwidth}"
-
-    def pointer(self, address):
-        return self.builder.inttoptr(address, self.number.as_pointer())
-
-    def offset(self, pointer, distance, by: int = 1):
-        """The place `by` times `distance` elements further on."""
-        return self.builder.gep(pointer, [self.builder.mul(distance, integer(by))])
-
-    def vector(self, pointer, index: int = 0):
-        """The place of the vector `index` of those that begin at `pointer`."""
-        place = self.builder.gep(pointer, [integer(index * self.lanes)])
-        return self.builder.bitcast(place, self.type.as_pointer())
-
-    def load(self, place):
-        return self.builder.load(place, align=self.align)
-
-    def store(self, value, place):
-        self.builder.store(value, place, align=self.align)
-
-    def splat(self, value):
-        """`value` in every lane."""
-        of = ir.VectorType(value.type, self.lanes)
-        nothing = ir.Constant(of, ir.Undefined)
-        first = self.builder.insert_element(nothing, value, ir.Constant(INT32, 0))
-        return self.builder.shuffle_vector(first, nothing, self._indices([0] * self.lanes))
-
-    def shuffle(self, first, second, lanes):
-        return self.builder.shuffle_vector(first, second, self._indices(lanes))
-
-    def _indices(self, lanes):
-        return ir.Constant(ir.VectorType(INT32, self.lanes), lanes)
-
-    def below(self, count, index: int):
-        """Which lanes of the vector `index` are among the first `count` elements."""
-        lanes = [index * self.lanes + lane for lane in range(self.lanes)]
-        numbers = ir.Constant(ir.VectorType(INT, self.lanes), lanes)
-        return self.builder.icmp_signed("<", numbers, self.splat(count))
-
-    def fma(self, x, y, z):
-        return self._call(f"llvm.fma.{self.suffix}", self.type, x, y, z)
-
-    def masked_load(self, place, mask):
-        name = f"llvm.masked.load.{self.suffix}.p0"
-        return self._call(name, self.type, place, ir.Constant(INT32, self.align), mask, self.zero)
-
-    def masked_store(self, value, place, mask):
-        name = f"llvm.masked.store.{self.suffix}.p0"
-        self._call(name, ir.VoidType(), value, place, ir.Constant(INT32, self.align), mask)
-
-    def _call(self, name, result, *arguments):
-        kind = ir.FunctionType(result, [x.type for x in arguments])
-        function = cgutils.get_or_insert_function(self.builder.module, kind, name)
-        return self.builder.call(function, arguments)
-
-
 def emit_tile(v: Vectors, x: dict, rows: int, vectors: int, masks: list) -> None:
     """Emit the code of one size of tile, from where the builder stands to where it stands then."""
     builder, places = v.builder, list(product(range(rows), range(vectors)))
-    c_rows = [v.offset(x["c"], x["c_row"], i) for i in range(rows)]
-    c = {(i, j): v.vector(c_rows[i], j) for i, j in places}
-    a_rows = [v.offset(x["a"], x["a_row"], i) for i in range(rows)]
-    names = ("fresh", "held", "biased", "ready", "loop", "summed", "relu", "store")
-    block = {name: builder.append_basic_block(f"{name}_{rows}x{vectors}") for name in names}
+    total = emit_sums(v, x, rows, vectors)
 
-    # Where the sums start: from what c holds, from the bias, or from zero.
-    builder.cbranch(x["accumulate"], block["held"], block["fresh"])
-    builder.position_at_end(block["held"])
-    held = {(i, j): v.masked_load(c[i, j], masks[j]) for i, j in places}
-    builder.branch(block["ready"])
-    builder.position_at_end(block["fresh"])
-    builder.cbranch(x["has_bias"], block["biased"], block["ready"])
-    builder.position_at_end(block["biased"])
-    bias = [v.masked_load(v.vector(x["bias"], j), masks[j]) for j in range(vectors)]
-    builder.branch(block["ready"])
-    builder.position_at_end(block["ready"])
-    start = {}
+    def choice(name, condition, change):
+        """Where `condition` holds, change the totals."""
+        origin, changing = builder.block, builder.append_basic_block(f"{name}_{rows}x{vectors}")
+        end = builder.append_basic_block(f"after_{name}_{rows}x{vectors}")
+        builder.cbranch(condition, changing, end)
+        builder.position_at_end(changing)
+        changed = {place: change(*place) for place in places}
+        builder.branch(end)
+        builder.position_at_end(end)
+        for place in places:
+            either = builder.phi(v.type)
+            either.add_incoming(total[place], origin)
+            either.add_incoming(changed[place], changing)
+            total[place] = either
+
+    def started(i, j):
+        held = v.vector(v.offset(x["start"], x["start_row"], i), j)
+        return builder.fadd(total[i, j], v.masked_load(held, masks[j]))
+
+    def positive(i, j):  # a NaN stays
+        negative = builder.fcmp_ordered("<", total[i, j], v.zero)
+        return builder.select(negative, v.zero, total[i, j])
+
+    choice("start", x["has_start"], started)
+    choice("relu", x["relu"], positive)
     for i, j in places:
-        start[i, j] = builder.phi(v.type)
-        for value, origin in ((held[i, j], "held"), (v.zero, "fresh"), (bias[j], "biased")):
-            start[i, j].add_incoming(value, block[origin])
-    some = builder.icmp_signed(">", x["depth"], integer(0))
-    builder.cbranch(some, block["loop"], block["summed"])
+        v.masked_store(total[i, j], v.vector(v.offset(x["c"], x["c_row"], i), j), masks[j])
 
-    # The loop: a row of b, and each element of a's column times it.
-    builder.position_at_end(block["loop"])
-    step, a_at, b_at = (builder.phi(INT) for _ in range(3))
+
+def emit_sums(v: Vectors, x: dict, rows: int, vectors: int) -> dict:
+    """Emit the loop that multiplies; what it has summed up stands in registers."""
+    builder, places = v.builder, list(product(range(rows), range(vectors)))
+    # Rows of a in groups of four, at addresses that LLVM is kept from deriving from one another: it
+    # would add one after the other, which takes as long as the multiplications.
+    groups = [v.offset(x["a"], x["a_row"], i) for i in range(0, rows, 4)]
+    within = [v.opaque(builder.mul(x["a_row"], integer(i))) for i in range(4)]
+    late = builder.sub(x["depth"], integer(FETCH))
+    before = builder.block
+    loop, end = (builder.append_basic_block(f"{n}_{rows}x{vectors}") for n in ("loop", "summed"))
+    builder.cbranch(builder.icmp_signed(">", x["depth"], integer(0)), loop, end)
+
+    builder.position_at_end(loop)
+    step, b_at = builder.phi(INT), builder.phi(INT)
+    a_at = [builder.phi(group.type) for group in groups]
     sums = {place: builder.phi(v.type) for place in places}
-    b = [v.load(v.vector(builder.gep(x["b"], [b_at]), j)) for j in range(vectors)]
+    # The places of the results are fetched, a row at each of the last steps.
+    row = builder.sub(step, late)
+    row = builder.select(builder.icmp_signed("<", row, integer(0)), integer(0), row)
+    row = builder.select(builder.icmp_signed("<", row, integer(rows)), row, integer(rows - 1))
+    row = v.offset(x["c"], builder.mul(row, x["c_row"]))
+    for j in range(vectors):
+        fetch(builder, v.vector(row, j), write=True)
+    fetch(builder, builder.gep(row, [integer(vectors * v.lanes - 1)]), write=True)
+    # A row of b, and each element of a's column times it.
+    b = [v.load(v.vector(v.offset(x["b"], b_at), j)) for j in range(vectors)]
     summed = {}
     for i in range(rows):
-        element = v.splat(builder.load(builder.gep(a_rows[i], [a_at])))
+        at = a_at[i // 4]
+        element = v.splat(builder.load(builder.gep(at, [within[i % 4]]) if i % 4 else at))
         for j in range(vectors):
             summed[i, j] = v.fma(element, b[j], sums[i, j])
-    for counter, by in ((step, integer(1)), (a_at, x["a_step"]), (b_at, x["b_step"])):
-        counter.add_incoming(integer(0), block["ready"])
-        counter.add_incoming(builder.add(counter, by), block["loop"])
-    for place in places:
-        sums[place].add_incoming(start[place], block["ready"])
-        sums[place].add_incoming(summed[place], block["loop"])
-    more = builder.icmp_signed("<", step.incomings[1][0], x["depth"])
-    builder.cbranch(more, block["loop"], block["summed"])
+    counters = [(step, integer(0), builder.add(step, integer(1)))]
+    counters.append((b_at, integer(0), builder.add(b_at, x["b_step"])))
+    for at, group in zip(a_at, groups, strict=True):
+        counters.append((at, group, v.opaque(builder.gep(at, [x["a_step"]]))))
+    counters.extend((sums[place], v.zero, summed[place]) for place in places)
+    for counter, first, following in counters:
+        counter.add_incoming(first, before)
+        counter.add_incoming(following, loop)
+    builder.cbranch(builder.icmp_signed("<", counters[0][2], x["depth"]), loop, end)
 
-    # The end: negative numbers to zero if asked (a NaN stays), and out.
-    builder.position_at_end(block["summed"])
+    builder.position_at_end(end)
     total = {place: builder.phi(v.type) for place in places}
     for place in places:
-        total[place].add_incoming(start[place], block["ready"])
-        total[place].add_incoming(summed[place], block["loop"])
-    builder.cbranch(x["relu"], block["relu"], block["store"])
-    builder.position_at_end(block["relu"])
-    positive = {
-        place: builder.select(builder.fcmp_ordered("<", total[place], v.zero), v.zero, total[place])
-        for place in places
-    }
-    builder.branch(block["store"])
-    builder.position_at_end(block["store"])
-    out = {place: builder.phi(v.type) for place in places}
-    for place in places:
-        out[place].add_incoming(total[place], block["summed"])
-        out[place].add_incoming(positive[place], block["relu"])
-    for i, j in places:
-        v.masked_store(out[i, j], c[i, j], masks[j])
+        total[place].add_incoming(v.zero, before)
+        total[place].add_incoming(summed[place], loop)
+    return total
 
 
 def make_tile(of: types.Type):
@@ -180,11 +127,14 @@ def make_tile(of: types.Type):
         def codegen(context, builder, signature, arguments):
             v = Vectors(builder, of)
             x = dict(zip(TILE_ARGUMENTS, arguments, strict=True))
-            x["has_bias"] = builder.icmp_signed("!=", x["bias"], integer(0))
-            for name in ("a", "b", "c", "bias"):
+            held, x["relu"] = (
+                builder.icmp_signed("!=", x[name], integer(0)) for name in ("accumulate", "relu")
+            )
+            x["start"] = builder.select(held, x["c"], x["bias"])
+            x["start_row"] = builder.select(held, x["c_row"], integer(0))
+            x["has_start"] = builder.icmp_signed("!=", x["start"], integer(0))
+            for name in ("a", "b", "c", "start"):
                 x[name] = v.pointer(x[name])
-            for name in ("accumulate", "relu"):
-                x[name] = builder.icmp_signed("!=", x[name], integer(0))
             masks = [v.below(x["columns"], j) for j in range(most_vectors)]
             ceiling = builder.add(x["columns"], integer(v.lanes - 1))
             vectors = builder.udiv(ceiling, integer(v.lanes))
@@ -308,7 +258,8 @@ KEEP: list = []  # compiled functions live as long as somebody may hold their ad
 # -- calling the block from kernels ----------------------------------------------------------------
 
 
-def _call(builder, address, arguments) -> None:
+def call(builder, address, arguments) -> None:
+    """Emit the call of the function of whole numbers at `address`."""
     kind = ir.FunctionType(ir.VoidType(), [INT] * len(arguments))
     builder.call(builder.inttoptr(address, kind.as_pointer()), arguments)
 
@@ -319,7 +270,7 @@ def call_tile(typingctx, address, a, a_row, a_step, b, b_step, c, c_row, depth, 
     """Compute a tile with the code at `address`."""
 
     def codegen(context, builder, signature, arguments):
-        _call(builder, arguments[0], arguments[1:])
+        call(builder, arguments[0], arguments[1:])
         return context.get_dummy_value()
 
     return types.void(*[types.intp] * (1 + len(TILE_ARGUMENTS))), codegen
@@ -330,7 +281,7 @@ def call_transpose(typingctx, address, source, source_row, rows, target, target_
     """Transpose a square with the code at `address`."""
 
     def codegen(context, builder, signature, arguments):
-        _call(builder, arguments[0], arguments[1:])
+        call(builder, arguments[0], arguments[1:])
         return context.get_dummy_value()
 
     return types.void(*[types.intp] * 6), codegen
@@ -376,3 +327,14 @@ def clear(typingctx, target, count):
         return context.get_dummy_value()
 
     return types.void(types.intp, types.intp), codegen
+
+
+@intrinsic
+def prefetch(typingctx, address):
+    """Fetch the line of the cache at `address`, which may lie outside of everything."""
+
+    def codegen(context, builder, signature, arguments):
+        fetch(builder, builder.inttoptr(arguments[0], ir.IntType(8).as_pointer()), write=False)
+        return context.get_dummy_value()
+
+    return types.void(types.intp), codegen

@@ -1,199 +1,245 @@
 """Convolution by 3 x 3 filters with Winograd's algorithm: see `winograd_transform` for the idea.
 
-Images are transformed a block of tiles at a time, into as many matrices as there are elements; then
-each strip of filters is transformed and multiplied with all tiles, and its results are transformed
-back, while they are in the second cache.
+Each thread has a share of the tiles, or of the filters, to itself and waits for nobody. It
+transforms a block of tiles, then a strip of filters and a chunk of channels at a time, multiplies
+the two element by element, and transforms what comes out straight into the output. Everything
+but the transformed tiles stays in the second cache meanwhile; what will be needed next is brought
+there during the products, which leave the memory idle.
 """
 
 from __future__ import annotations
+
+import functools
 
 import numpy as np
 from numba import prange, types
 
 from autograd.kernels.compiled.jit import array, get_num_threads, inner, kernel
-from autograd.kernels.compiled.memory import ALIGNED, workspace
-from autograd.kernels.compiled.product import COLUMNS, LANES, ROWS, SIZE, TILE, copy_row
-from autograd.kernels.compiled.tile import block, call_tile
+from autograd.kernels.compiled.memory import workspace
+from autograd.kernels.compiled.product import COLUMNS, LANES, ROWS, SIZE, TILE
+from autograd.kernels.compiled.tile import block, call_tile, clear
 from autograd.kernels.compiled.winograd_transform import (
     ELEMENTS,
     OUTPUTS,
     POINTS,
     TAPS,
     apart,
-    of_errors,
+    fetch_rows,
+    fetch_tiles,
+    find,
     of_filter,
-    patch,
     to_filter,
     to_outputs,
-    transform_inputs,
+    transform_tiles,
 )
 
 # Measured on cores with a second cache of 1 MB, for 64 to 512 channels.
-TILES = 84  # of a task: with fewer, filters are transformed too often; more do not fit
-DEPTH = 128  # channels whose transformed filters are in the second cache, with their results
 FEWEST_CHANNELS, FEWEST_PIXELS = 32, 128  # with fewer the direct way is as fast
+TILES, DEPTH = 56, 64  # of a block, and channels of a chunk of filters
+KEPT_FILTERS = 1 << 20  # bytes, up to which they are transformed once and not for every block
+MANY_TILES, TALL = 112, 64  # of a block, and outputs of a group, for the gradient of the weight
+KEPT_SUMS = 3 << 20  # bytes, up to which they are transformed once and not for every block
+FILTER = TAPS * TAPS
 int64 = types.int64
+memory, places = array(types.uint8, 2, out=True), array(int64, 2, out=True)
 
 
 @inner
-def transform_filters(size, lanes, packed, channels, first, depth, wide, out, step):
-    """G filter G^T for some channels of a strip of filters (9, channels, wide)."""
-    for at in range(0, depth * wide, lanes):
-        of_filter(
-            packed + size * (first * wide + at), TAPS * channels * wide, channels * wide,
-            out + size * at, POINTS * step, step,
-        )  # fmt: skip
+def share(begin, end, part, parts):
+    """The bounds of one of so many equal parts of a range."""
+    count = end - begin
+    return begin + count * part // parts, begin + count * (part + 1) // parts
 
 
 @inner
-def write_tile(size, lanes, results, step, count, target, shape, y, x, bias, relu, spare):
-    """A^T results A for `count` channels of the output; only what is inside of the image."""
-    rows, columns, outputs = shape
-    inside = y + OUTPUTS <= rows and x + OUTPUTS <= columns
-    place, row, along = target, columns * outputs, outputs
-    if not inside:
-        place, row, along = spare, OUTPUTS * count, count
-    for k in range(0, count, lanes):
-        to_outputs(
-            results + size * k, POINTS * step, step, place + size * k, row, along, bias + size * k,
-            relu,
+def multiply(unit, a, b, c, depth, rows, columns, adds, rows_ahead, tiles_ahead, tiles_too):
+    """The products of all elements; meanwhile have brought into the cache what comes next.
+
+    Of `a` address and distances of rows, columns and elements; of `b` and `c` those of elements.
+    """
+    size, high, wide = unit[SIZE], unit[ROWS], unit[COLUMNS]
+    (a, a_row, a_column, a_step), (b, b_step), (c, c_step) = a, b, c
+    parts = (rows + high - 1) // high
+    for e in range(ELEMENTS):
+        for t in range(parts):
+            done, end = share(0, rows, t, parts)
+            call_tile(
+                unit[TILE], a + size * (e * a_step + done * a_row), a_row, a_column,
+                b + size * e * b_step, wide, c + size * (e * c_step + done * wide), wide,
+                depth, end - done, columns, adds, 0, 0,
+            )  # fmt: skip
+        count, start, distance, length = rows_ahead
+        begin, end = share(0, count, e, ELEMENTS)
+        fetch_rows(begin, end, start, distance, length)
+        first, last, images, tall, count = tiles_ahead
+        begin, end = share(first, last, e, ELEMENTS)
+        fetch_tiles(begin, end, size, images, tall, count, False)
+        first, last, images, count, writes = tiles_too
+        begin, end = share(first, last, e, ELEMENTS)
+        fetch_tiles(begin, end, size, images, OUTPUTS, count, writes)
+
+
+@inner
+def correlate_share(thread, x, w, out, bias, geometry, unit, space, tables):
+    """What one thread does of `correlate`."""
+    n, height, width, channels = x.shape
+    _, rows, columns, outputs = out.shape
+    top, left, turned, relu, ways, most, deep, kept = geometry
+    size, lanes, wide, threads = unit[SIZE], unit[LANES], unit[COLUMNS], len(space)
+    down, over = (rows + OUTPUTS - 1) // OUTPUTS, (columns + OUTPUTS - 1) // OUTPUTS
+    chunks, strips = (channels + deep - 1) // deep, (outputs + wide - 1) // wide
+    along = FILTER * outputs if turned else FILTER
+    across = FILTER if turned else FILTER * channels
+    inputs_step, filters_step = apart(most * deep, lanes), apart(deep * wide, lanes)
+    results_step = apart(most * wide, lanes)
+    tiles = down, over
+    images = x.ctypes.data, (height, width, channels), tiles, (top, left)
+    table, outside = tables[thread], space[thread].ctypes.data  # of the image: zeros
+    nowhere = outside + size * channels  # for outputs that are outside
+    results = nowhere + size * wide
+    inputs = results + size * ELEMENTS * results_step
+    filters = inputs + size * chunks * ELEMENTS * inputs_step
+    clear(outside, size * channels)
+    first, last = share(0, n * down * over, thread % ways, ways)
+    low, high = share(0, strips, thread // ways, threads // ways)
+    blocks = (last - first + most - 1) // most if low < high else 0
+    for b in range(blocks):
+        begin, end = share(first, last, b, blocks)
+        _, after = share(first, last, min(b + 1, blocks - 1), blocks)
+        transform_tiles(
+            size, lanes, images, POINTS, begin, end, channels, deep, outside, table, inputs,
+            inputs_step,
         )  # fmt: skip
-    if not inside:
-        for i in range(min(OUTPUTS, rows - y)):
-            for j in range(min(OUTPUTS, columns - x)):
-                source = spare + size * (i * OUTPUTS + j) * count
-                copy_row(size, source, target + size * (i * columns + j) * outputs, count)
+        for step in range(low * chunks, high * chunks):
+            channel, c = step // chunks * wide, step % chunks * deep
+            number, depth = min(wide, outputs - channel), min(deep, channels - c)
+            target = out.ctypes.data + size * channel
+            pixels = target, (rows, columns, outputs), tiles, (0, 0)
+            part = filters
+            if kept:
+                part += size * (step - low * chunks) * ELEMENTS * filters_step
+            if b == 0 or not kept:
+                source = w.ctypes.data + size * (channel * across + c * along)
+                for k in range(0, number, lanes):
+                    for i in range(depth):
+                        of_filter(
+                            source + size * (k * across + i * along), across, turned,
+                            part + size * (i * wide + k), POINTS * filters_step, filters_step,
+                        )  # fmt: skip
+            if kept and b > 0:
+                ahead = 0, 0, 0, 0
+            else:
+                following = step + 1 if step + 1 < high * chunks else low * chunks
+                k, i = following // chunks * wide, following % chunks * deep
+                counts = min(wide, outputs - k), min(deep, channels - i)
+                count, length = (counts[1], counts[0]) if turned else counts
+                start = w.ctypes.data + size * (k * across + i * along)
+                ahead = count, start, size * max(along, across), size * FILTER * length
+            fresh = share(
+                OUTPUTS * end, OUTPUTS * after, step - low * chunks, (high - low) * chunks
+            )  # fmt: skip
+            done = OUTPUTS * (end if c + deep < channels else begin)
+            multiply(
+                unit,
+                (inputs + size * (c // deep) * ELEMENTS * inputs_step, deep, 1, inputs_step),
+                (part, filters_step), (results, results_step), depth, end - begin, number,
+                c > 0, ahead, (*fresh, images, POINTS, channels),
+                (done, OUTPUTS * end, pixels, number, True),
+            )  # fmt: skip
+            if c + deep < channels:
+                continue
+            for t in range(begin, end):
+                find(size, pixels, t, OUTPUTS, nowhere, table)
+                for k in range(0, number, lanes):
+                    to_outputs(
+                        results + size * ((t - begin) * wide + k), POINTS * results_step,
+                        results_step, table.ctypes.data, size * k,
+                        bias.ctypes.data + size * (channel + k), relu,
+                    )  # fmt: skip
 
 
 @kernel(lambda T: (array(T, 4), array(T, 4), array(T, 4, out=True), array(T, 1), array(int64, 1),
-                   array(int64, 1), array(types.uint8, 2, out=True),
-                   array(types.uint8, 2, out=True)))  # fmt: skip
-def correlate(x, packed, out, bias, geometry, unit, shared, space):
-    """x (N, H, W, C) with filters (strips, 9, C, columns of a tile).
+                   array(int64, 1), memory, places))  # fmt: skip
+def correlate(x, w, out, bias, geometry, unit, space, tables):
+    """x (N, H, W, C) with filters w (O, C, 3, 3); or, `turned` around, (C, O, 3, 3).
 
-    `geometry`: where the first output sees from, tiles of a block, parts of it, whether relu.
+    `geometry`: where the first output sees from, `turned`, whether relu, and what `plan` gives.
     """
-    n, height, width, channels = x.shape
-    _, rows, columns, outputs = out.shape
-    strips, _, _, wide = packed.shape
-    top, left, most, parts, relu = geometry
-    size, high, lanes = unit[SIZE], unit[ROWS], unit[LANES]
-    down, across = (rows + OUTPUTS - 1) // OUTPUTS, (columns + OUTPUTS - 1) // OUTPUTS
-    total, threads, piece = n * down * across, len(space), (most + parts - 1) // parts
-    line, inputs_step = apart(channels, lanes), apart(most * apart(channels, lanes), lanes)
-    results_line, results_step = apart(wide, lanes), apart(piece * apart(wide, lanes), lanes)
-    filters_step = apart(min(DEPTH, channels) * wide, lanes)
-    for begin in range(0, total, most):
-        count = min(most, total - begin)
-        for thread in prange(threads):
-            transform_inputs(
-                size, lanes, x.ctypes.data, (height, width, channels), (down, across), (top, left),
-                begin, thread * count // threads, (thread + 1) * count // threads,
-                shared.ctypes.data, line, inputs_step, space[thread].ctypes.data,
-            )  # fmt: skip
-        for thread in prange(threads):
-            filters = space[thread].ctypes.data
-            results = filters + size * ELEMENTS * filters_step
-            spare = results + size * ELEMENTS * results_step
-            for task in range(thread, strips * parts, threads):
-                strip, start = task // parts, count * (task % parts) // parts
-                end, channel = count * (task % parts + 1) // parts, strip * wide
-                number = min(wide, outputs - channel)
-                for first in range(0, channels, DEPTH):
-                    depth = min(DEPTH, channels - first)
-                    transform_filters(
-                        size, lanes,
-                        packed.ctypes.data + size * strip * TAPS * TAPS * channels * wide,
-                        channels, first, depth, wide, filters, filters_step,
-                    )  # fmt: skip
-                    for e in range(ELEMENTS):
-                        done, tiles = start, (end - start + high - 1) // high
-                        for t in range(tiles):
-                            now = (end - done) // (tiles - t)
-                            at = e * results_step + (done - start) * results_line
-                            call_tile(
-                                unit[TILE], shared.ctypes.data
-                                + size * (e * inputs_step + done * line + first), line, 1,
-                                filters + size * e * filters_step, wide, results + size * at,
-                                results_line, depth, now, number, first > 0, 0, 0,
-                            )  # fmt: skip
-                            done += now
-                for t in range(start, end):
-                    image, place = (begin + t) // (down * across), (begin + t) % (down * across)
-                    y, x_ = place // across * OUTPUTS, place % across * OUTPUTS
-                    target = ((image * rows + y) * columns + x_) * outputs + channel
-                    write_tile(
-                        size, lanes, results + size * (t - start) * results_line, results_step,
-                        number, out.ctypes.data + size * target, (rows, columns, outputs), y, x_,
-                        bias.ctypes.data + size * channel, relu, spare,
-                    )  # fmt: skip
+    for thread in prange(len(space)):
+        correlate_share(thread, x, w, out, bias, geometry, unit, space, tables)
 
 
-@kernel(lambda T: (array(T, 4), array(T, 4), array(T, 3, out=True), array(int64, 1),
-                   array(int64, 1), array(types.uint8, 2, out=True),
-                   array(types.uint8, 2, out=True)))  # fmt: skip
-def correlate_outputs(x, g, out, geometry, unit, shared, space):
-    """Add to the taps `out` (O, 9, C) what images x and errors g (N, H, W, channels) say.
-
-    `geometry`: where the first output sees from, tiles of a block, outputs and channels of a task.
-    """
+@inner
+def correlate_outputs_share(thread, x, g, out, geometry, unit, space, tables):
+    """What one thread does of `correlate_outputs`."""
     n, height, width, channels = x.shape
     _, rows, columns, outputs = g.shape
-    top, left, most, tall, wide = geometry
-    size, high, strip, lanes = unit[SIZE], unit[ROWS], unit[COLUMNS], unit[LANES]
-    down, across = (rows + OUTPUTS - 1) // OUTPUTS, (columns + OUTPUTS - 1) // OUTPUTS
-    total, threads = n * down * across, len(space)
-    line, inputs_step = apart(channels, lanes), apart(most * apart(channels, lanes), lanes)
-    errors_line, errors_step = apart(outputs, lanes), apart(most * apart(outputs, lanes), lanes)
-    sums_line, sums_step = apart(wide, lanes), apart(tall * apart(wide, lanes), lanes)
-    errors = shared.ctypes.data
-    inputs = errors + size * ELEMENTS * errors_step  # last: whole vectors are read behind its end
-    parts = (channels + wide - 1) // wide
-    for begin in range(0, total, most):
-        count = min(most, total - begin)
-        for thread in prange(threads):
-            spare = space[thread].ctypes.data
-            first, last = thread * count // threads, (thread + 1) * count // threads
-            transform_inputs(
-                size, lanes, x.ctypes.data, (height, width, channels), (down, across), (top, left),
-                begin, first, last, inputs, line, inputs_step, spare,
+    top, left, shares, most, tall, kept = geometry
+    size, lanes, wide, threads = unit[SIZE], unit[LANES], unit[COLUMNS], len(space)
+    down, over = (rows + OUTPUTS - 1) // OUTPUTS, (columns + OUTPUTS - 1) // OUTPUTS
+    parts = len(out)
+    strips, groups = (channels + wide - 1) // wide, (outputs + tall - 1) // tall
+    inputs_step, errors_step = apart(most * wide, lanes), apart(most * tall, lanes)
+    sums_step = apart(tall * wide, lanes)
+    tiles = down, over
+    images = x.ctypes.data, (height, width, channels), tiles, (top, left)
+    table, outside = tables[thread], space[thread].ctypes.data  # of the image: zeros
+    inputs = outside + size * max(channels, outputs)
+    errors = inputs + size * strips * ELEMENTS * inputs_step
+    clear(outside, size * max(channels, outputs))
+    for task in range(thread, parts * shares, threads):
+        first, last = share(0, n * down * over, task // shares, parts)
+        low, high = share(0, groups, task % shares, shares)
+        width_now = min(outputs, high * tall) - low * tall
+        sums = errors + size * (high - low) * ELEMENTS * errors_step
+        pixels = g.ctypes.data + size * low * tall, (rows, columns, outputs), tiles, (0, 0)
+        blocks = (last - first + most - 1) // most if low < high else 0
+        for b in range(blocks):
+            begin, end = share(first, last, b, blocks)
+            _, after = share(first, last, min(b + 1, blocks - 1), blocks)
+            transform_tiles(
+                size, lanes, images, POINTS, begin, end, channels, wide, outside, table,
+                inputs, inputs_step,
             )  # fmt: skip
-            for t in range(first, last):
-                image, place = (begin + t) // (down * across), (begin + t) % (down * across)
-                source, row = patch(
-                    size, g.ctypes.data + size * image * rows * columns * outputs,
-                    (rows, columns, outputs), place // across * OUTPUTS, place % across * OUTPUTS,
-                    OUTPUTS, spare,
+            transform_tiles(
+                size, lanes, pixels, OUTPUTS, begin, end, width_now, tall, outside, table,
+                errors, errors_step,
+            )  # fmt: skip
+            for step in range((high - low) * strips):
+                group, strip = step // strips, step % strips
+                k, c = (low + group) * tall, strip * wide
+                number, count = min(tall, outputs - k), min(wide, channels - c)
+                part = sums + (size * step * ELEMENTS * sums_step if kept else 0)
+                fresh = share(OUTPUTS * end, OUTPUTS * after, step, (high - low) * strips)
+                multiply(
+                    unit,
+                    (errors + size * group * ELEMENTS * errors_step, 1, tall, errors_step),
+                    (inputs + size * strip * ELEMENTS * inputs_step, inputs_step),
+                    (part, sums_step), end - begin, number, count, kept and b > 0,
+                    (0, 0, 0, 0), (*fresh, images, POINTS, channels),
+                    (*fresh, pixels, width_now, False),
                 )  # fmt: skip
-                for k in range(0, outputs, lanes):
-                    of_errors(
-                        source + size * k, row, outputs, errors + size * (t * errors_line + k),
-                        POINTS * errors_step, errors_step,
-                    )  # fmt: skip
-        for thread in prange(threads):
-            sums = space[thread].ctypes.data
-            for task in range(thread, (outputs + tall - 1) // tall * parts, threads):
-                k, c = task // parts * tall, task % parts * wide
-                rows_now, width_now = min(tall, outputs - k), min(wide, channels - c)
-                for e in range(ELEMENTS):
-                    for j in range(0, width_now, strip):
-                        done, tiles = 0, (rows_now + high - 1) // high
-                        for t in range(tiles):
-                            now = (rows_now - done) // (tiles - t)
-                            call_tile(
-                                unit[TILE], errors + size * (e * errors_step + k + done), 1,
-                                errors_line, inputs + size * (e * inputs_step + c + j), line,
-                                sums + size * (e * sums_step + done * sums_line + j), sums_line,
-                                count, now, min(strip, width_now - j), 0, 0, 0,
-                            )  # fmt: skip
-                            done += now
-                for i in range(rows_now):
-                    target = out.ctypes.data + size * ((k + i) * TAPS * TAPS * channels + c)
-                    for j in range(0, width_now, lanes):
+                if kept and b + 1 < blocks:
+                    continue
+                target = ((task // shares * outputs + k) * channels + c) * FILTER
+                for i in range(number):
+                    for j in range(0, count, lanes):
                         to_filter(
-                            sums + size * (i * sums_line + j), POINTS * sums_step, sums_step,
-                            target + size * j, TAPS * channels, channels,
+                            part + size * (i * wide + j), POINTS * sums_step, sums_step,
+                            out.ctypes.data + size * (target + (i * channels + j) * FILTER),
+                            b > 0 and not kept,
                         )  # fmt: skip
+
+
+@kernel(lambda T: (array(T, 4), array(T, 4), array(T, 5, out=True), array(int64, 1),
+                   array(int64, 1), memory, places))  # fmt: skip
+def correlate_outputs(x, g, out, geometry, unit, space, tables):
+    """The filters' gradient, (parts, O, C, 3, 3): of each part of the tiles.
+
+    `geometry`: where the first output sees from, and what `plan_weights` gives.
+    """
+    for thread in prange(len(space)):
+        correlate_outputs_share(thread, x, g, out, geometry, unit, space, tables)
 
 
 # -- from Python -----------------------------------------------------------------------------------
@@ -215,57 +261,94 @@ def suits(dtype, x_shape, w_shape, out_size, stride, dilation, groups) -> bool:
     )
 
 
-def _memory(lanes, shared, each):
-    """Memory that all threads share, and that of each, for so many numbers."""
-    threads = get_num_threads()
-    # Whole vectors are read at the end.
-    shared, each = (-(-4 * (n + 4 * lanes) // ALIGNED) * ALIGNED for n in (shared, each))
-    memory = workspace(1, shared + threads * each)[0]
-    return memory[None, :shared], memory[shared : shared + threads * each].reshape(threads, each)
+def _elements(count: int, line: int) -> int:
+    """The numbers of all elements of so many lines."""
+    return ELEMENTS * apart.py_func(count * line, int(block("f")[LANES]))
 
 
-def forward(x, packed, out, bias, corner, relu=False) -> None:
-    """Correlate x (N, H, W, C) with packed taps (strips, 9 C, columns) into `out`.
+@functools.lru_cache(256)
+def plan(total, channels, outputs, threads):
+    """Into how many shares to cut the tiles, each having how many strips, and the memory needed.
 
-    The first output sees from `corner` (y, x) on, which is negative for padding.
+    Returns the shares, tiles of a block, channels of a chunk, whether transformed filters are
+    kept, and the bytes that a thread works in.
     """
-    unit, threads = block("f"), get_num_threads()
-    lanes = int(unit[LANES])
-    n, rows, columns, outputs = out.shape
-    channels, (strips, _, wide) = x.shape[3], packed.shape
-    total = n * -(-rows // OUTPUTS) * -(-columns // OUTPUTS)
-    # Few strips do not keep the threads equally busy: cut the tiles, too.
-    parts = 1 if strips % threads == 0 or strips >= 4 * threads else threads
-    most = min(total, TILES * parts)
-    line = apart(wide, lanes)
-    each = ELEMENTS * (
-        apart(min(DEPTH, channels) * wide, lanes) + apart(-(-most // parts) * line, lanes)
-    ) + POINTS * POINTS * max(channels, wide)
-    space = _memory(lanes, ELEMENTS * apart(most * apart(channels, lanes), lanes), each)
+    wide, deep = int(block("f")[COLUMNS]), min(DEPTH, channels)
+    strips, chunks = -(-outputs // wide), -(-channels // deep)
+
+    def split(ways):
+        return -(-total // ways), -(-strips // (threads // ways))
+
+    def cost(ways):
+        tiles, own = split(ways)  # what is transformed by each thread counts as some products
+        return tiles * own + 0.4 * tiles + 6 * own * -(-tiles // TILES)
+
+    ways = min((n for n in range(1, threads + 1) if threads % n == 0), key=cost)
+    tiles, own = split(ways)
+    blocks = -(-tiles // TILES)
+    most, filters = -(-tiles // blocks), _elements(deep, wide)
+    kept = blocks > 1 and 4 * filters * chunks * own <= KEPT_FILTERS
+    each = channels + wide + _elements(most, wide) + chunks * _elements(most, deep)
+    each += filters * chunks * own if kept else filters
+    return (ways, most, deep, kept), 4 * (each + wide)
+
+
+@functools.lru_cache(256)
+def plan_weights(total, channels, outputs, threads):
+    """Into how many parts to cut the tiles, and how the work on each.
+
+    Returns the parts, whose number depends on nothing but the sizes, and so does the order of the
+    sums; into how many shares the outputs are cut, tiles of a block, outputs of a group, whether
+    the sums of all blocks are kept; and the bytes that a thread works in.
+    """
+    wide, tall = int(block("f")[COLUMNS]), min(TALL, outputs)
+    whole, parts = 4 * ELEMENTS * channels * outputs, 1
+    while whole * parts <= KEPT_SUMS and total >= MANY_TILES * 2 * parts:
+        parts *= 2
+    shares = max(1, threads // parts)
+    own, strips = -(-outputs // (tall * shares)), -(-channels // wide)
+    tiles = -(-total // parts)
+    blocks = -(-tiles // MANY_TILES)
+    most, sums = -(-tiles // blocks), _elements(tall, wide)
+    kept = blocks > 1 and 4 * sums * strips * own <= KEPT_SUMS
+    each = max(channels, outputs) + strips * _elements(most, wide) + own * _elements(most, tall)
+    each += sums * strips * own if kept else sums
+    return parts, (shares, most, tall, kept), 4 * (each + wide)
+
+
+def _tiles(out) -> int:
+    n, rows, columns, _ = out.shape
+    return n * -(-rows // OUTPUTS) * -(-columns // OUTPUTS)
+
+
+def _tables(threads):
+    """Room for the addresses of a tile's pixels, for each thread."""
+    return np.empty((threads, apart.py_func(ELEMENTS, 8)), np.int64)
+
+
+def forward(x, w, out, bias, corner, relu=False, turned=False) -> None:
+    """Correlate x (N, H, W, C) with contiguous filters (O, C, 3, 3) into `out`.
+
+    The first output sees from `corner` (y, x) on, which is negative for padding. `turned`: with
+    the filters (C, O, 3, 3) turned around, as for the gradient of the input.
+    """
+    channels, outputs, threads, total = x.shape[3], out.shape[3], get_num_threads(), _tiles(out)
+    settings, needed = plan(total, channels, outputs, threads)
     if bias is None:
         bias = np.zeros(outputs, np.float32)
-    packed = packed.reshape(strips, TAPS * TAPS, channels, wide)
-    geometry = np.array([*corner, most, parts, relu], np.int64)
-    correlate(x, packed, out, bias, geometry, unit, *space, work=total * channels * outputs)
+    correlate(
+        x, w, out, bias, np.array([*corner, turned, relu, *settings], np.int64), block("f"),
+        workspace(threads, needed), _tables(threads), work=total * channels * outputs,
+    )  # fmt: skip
 
 
 def weight_gradient(g, x, corner) -> np.ndarray:
-    """The gradient of the filters as taps (O, 9, C), of errors and images (N, H, W, channels)."""
-    unit = block("f")
-    lanes, wide = int(unit[LANES]), int(unit[COLUMNS])
-    channels, (n, rows, columns, outputs) = x.shape[3], g.shape
-    out = np.zeros((outputs, TAPS * TAPS, channels), np.float32)
-    total = n * -(-rows // OUTPUTS) * -(-columns // OUTPUTS)
-    line = apart(channels, lanes) + apart(outputs, lanes)
-    most, tall = min(total, TILES), wide
-    while tall > 8 and -(-outputs // tall) * -(-channels // wide) < 2 * get_num_threads():
-        tall //= 2
-    shared = ELEMENTS * (most * line + 2 * lanes)
-    each = ELEMENTS * apart(tall * apart(wide, lanes), lanes)
-    spare = POINTS * POINTS * max(channels, outputs)
-    geometry = np.array([*corner, most, tall, wide], np.int64)
+    """The gradient of the filters, (O, C, 3, 3), of errors and images (N, H, W, channels)."""
+    channels, outputs, threads, total = x.shape[3], g.shape[3], get_num_threads(), _tiles(g)
+    parts, settings, needed = plan_weights(total, channels, outputs, threads)
+    out = np.empty((parts, outputs, channels, TAPS, TAPS), np.float32)
     correlate_outputs(
-        x, g, out, geometry, unit, *_memory(lanes, shared, max(each, spare)),
-        work=total * channels * outputs,
+        x, g, out, np.array([*corner, *settings], np.int64), block("f"),
+        workspace(threads, needed), _tables(threads), work=total * channels * outputs,
     )  # fmt: skip
-    return out
+    return out[0] if parts == 1 else np.add.reduce(out, axis=0)

@@ -1,12 +1,14 @@
-"""Loss values, and the fused gradient of cross entropy.
+"""Loss values, and the fused gradients of the commonest.
 
-`reduction` is "none", "mean" or "sum"; a `weight` that is None counts as ones. The op has checked
-the labels. Classes lie on axis 1, or on axis 0 of a single unbatched row of scores.
+`reduction` is "none", "mean" or "sum"; a `weight` that is None counts as ones. Classes lie on axis
+1, or on axis 0 of a single unbatched row of scores.
 """
 
 from __future__ import annotations
 
 import numpy as np
+
+from autograd.kernels.plain.activation import sigmoid
 
 
 def reduce(losses, reduction, weight=None, divisor=None):
@@ -68,6 +70,16 @@ def binary_cross_entropy_with_logits(input, target, weight, pos_weight, reductio
     return reduce((1.0 - target) * input + penalty, reduction, weight)
 
 
+def scaled_error(input, target, by, scale):
+    """by * scale * (input - target): the slope of half the squared error, times a number."""
+    return (input - target) * (by * scale)
+
+
+def scaled_logistic_error(input, target, by, scale):
+    """by * scale * (sigmoid(input) - target): the slope of binary cross entropy of logits."""
+    return (sigmoid(input) - target) * (by * scale)
+
+
 def kl_div(input, target, log_target, reduction):
     """t (log t - x), where 0 log 0 is 0."""
     if log_target:
@@ -86,6 +98,19 @@ def total_weight(weight):
 
 def class_axis(scores):
     return min(scores.ndim - 1, 1)
+
+
+def check_labels(scores, target, ignore_index):
+    """Raise IndexError unless every label is one of the classes, or ignored."""
+    classes = scores.shape[class_axis(scores)]
+    bad = ((target < 0) | (target >= classes)) & (target != ignore_index)
+    if bad.any():
+        place = tuple(int(i) for i in np.argwhere(bad)[0])
+        where = f" at position {place[0] if len(place) == 1 else place}" if place else ""
+        raise IndexError(
+            f"label {target[place]}{where} is out of range: there are {classes} classes, labels go "
+            f"from 0 to {classes - 1} (and {ignore_index} is ignored)"
+        )
 
 
 def label_weights(target, weight, ignore_index, dtype):
@@ -121,8 +146,10 @@ def label_coefficients(scores, target, weight, ignore_index, reduction, smoothin
 def cross_entropy(scores, target, weight, ignore_index, reduction, smoothing):
     """The loss, and what its gradient needs: the largest score and log(sum(exp(score - largest))).
 
-    The two are kept apart because their sum would lose digits where scores are large.
+    The two are kept apart because their sum would lose digits where scores are large. Labels that
+    are no classes are refused.
     """
+    check_labels(scores, target, ignore_index)
     axis = class_axis(scores)
     labels, weights = label_weights(target, weight, ignore_index, scores.dtype)
     peak = scores.max(axis, keepdims=True, initial=-np.inf)

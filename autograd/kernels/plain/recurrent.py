@@ -7,6 +7,10 @@ the loop is the product with the hidden state.
 Sequences come packed: the rows of step 0, then those of step 1, and so on, `sizes[t]` rows at step
 t. Sizes never grow, the longest sequence coming first; a sequence takes part while it lasts and
 keeps its state otherwise. A batch of equally long sequences is packed with all sizes the same.
+
+A layer has one direction or two, which read the same input and know nothing of each other:
+`weights` holds a tuple of arrays for each, `reverse` whether it walks backwards; states come
+stacked, (D, B, H), and the outputs side by side, (N, D H).
 """
 
 from __future__ import annotations
@@ -24,20 +28,54 @@ def walk(sizes, reverse):
 # -- long short-term memory ------------------------------------------------------------------------
 
 
-def lstm(x, h, c, weight_ih, weight_hh, bias, weight_hr, sizes, reverse):
+def lstm(x, h, c, weights, sizes, reverse):
     """Run the rows x, of shape (N, I), through one layer; gates lie in the order i, f, g, o.
+
+    The weights of a direction are (weight_ih, weight_hh, bias, weight_hr), the last two or None.
 
     Returns
     -------
-    output : (N, H), or (N, P) if projected by `weight_hr`
-        The hidden state after each step.
+    output : (N, D H), or (N, D P) if projected by `weight_hr`
+        The hidden states after each step.
     h, c
         The states of each sequence after its last step.
-    gates : (N, 4H)
+    gates : (D, N, 4H)
         The gates, after their non-linearities.
-    cells : (N, H)
-        The cell state after each step.
+    cells : (D, N, H)
+        The cell states after each step.
     """
+    runs = [
+        _lstm(x, one_h, one_c, w_ih, w_hh, bias, w_hr, sizes, back)
+        for one_h, one_c, (w_ih, w_hh, bias, w_hr), back in zip(h, c, weights, reverse, strict=True)
+    ]
+    return _beside(runs)
+
+
+def lstm_gradient(
+    d_output, d_h, d_c, x, h0, c0, weights, output, gates, cells, sizes, reverse,
+    needs=(True,) * 7,
+):  # fmt: skip
+    """The gradients of x, h0 and c0, and in a list those of the weights of each direction.
+
+    `d_output`, `d_h` and `d_c` are those of the output rows and of the last two states. What
+    `needs` does not ask for, of (x, h0, c0, weight_ih, weight_hh, bias, weight_hr), may be left
+    out.
+    """
+    count = len(weights)
+    runs = [
+        _lstm_gradient(
+            d_out, last_h, last_c, x, h, c, w_ih, w_hh, w_hr, out, kept, cell,
+            sizes, back, needs,
+        )
+        for d_out, last_h, last_c, h, c, (w_ih, w_hh, _, w_hr), out, kept, cell, back in zip(
+            np.split(d_output, count, 1), d_h, d_c, h0, c0, weights, np.split(output, count, 1),
+            gates, cells, reverse, strict=True,
+        )
+    ]  # fmt: skip
+    return _together(runs, 2)
+
+
+def _lstm(x, h, c, weight_ih, weight_hh, bias, weight_hr, sizes, reverse):
     gates = _project(x, weight_ih, bias)
     output = np.empty((len(x), h.shape[1]), gates.dtype)
     cells = np.empty((len(x), c.shape[1]), gates.dtype)
@@ -56,15 +94,10 @@ def lstm(x, h, c, weight_ih, weight_hh, bias, weight_hr, sizes, reverse):
     return output, h, c, gates, cells
 
 
-def lstm_gradient(
+def _lstm_gradient(
     d_output, d_h, d_c, x, h0, c0, weight_ih, weight_hh, weight_hr, output, gates, cells, sizes,
-    reverse, needs=(True,) * 7,
+    reverse, needs,
 ):  # fmt: skip
-    """The gradients of (x, h0, c0, weight_ih, weight_hh, bias, weight_hr).
-
-    `d_output`, `d_h` and `d_c` are those of the output rows and of the last two states. What
-    `needs` does not ask for may be left out.
-    """
     c_before = _before(cells, c0, sizes, reverse)
     tanh_cells = np.tanh(cells)
     d_gates, d_shown = np.empty_like(gates), d_output.copy()
@@ -95,18 +128,46 @@ def lstm_gradient(
 # -- gated recurrent unit --------------------------------------------------------------------------
 
 
-def gru(x, h, weight_ih, weight_hh, bias_ih, bias_hh, sizes, reverse):
+def gru(x, h, weights, sizes, reverse):
     """Run the rows x through one layer; gates lie in the order reset, update, candidate.
+
+    The weights of a direction are (weight_ih, weight_hh, bias_ih, bias_hh), the last two or None.
 
     Returns
     -------
-    output : (N, H)
-    h : (B, H)
-    gates : (N, 3H)
+    output : (N, D H)
+    h : (D, B, H)
+    gates : (D, N, 3H)
         The gates and the candidate, after their non-linearities.
-    recalled : (N, H)
+    recalled : (D, N, H)
         What the reset gate lets into the candidate: ``U h + d``.
     """
+    runs = [
+        _gru(x, state, w_ih, w_hh, b_ih, b_hh, sizes, back)
+        for state, (w_ih, w_hh, b_ih, b_hh), back in zip(h, weights, reverse, strict=True)
+    ]
+    return _beside(runs)
+
+
+def gru_gradient(
+    d_output, d_h, x, h0, weights, output, gates, recalled, sizes, reverse, needs=(True,) * 6
+):
+    """The gradients of x and h0, and in a list those of the weights of each direction.
+
+    `needs` says which of (x, h0, weight_ih, weight_hh, bias_ih, bias_hh) are asked for.
+    """
+    count = len(weights)
+    runs = [
+        _gru_gradient(d_out, d_state, x, state, w_ih, w_hh, out, mine, kept, sizes, back, needs)
+        for d_out, d_state, state, (w_ih, w_hh, *_), out, mine, kept, back in zip(
+            np.split(d_output, count, 1), d_h, h0, weights, np.split(output, count, 1), gates,
+            recalled, reverse, strict=True,
+        )
+    ]  # fmt: skip
+    return _together(runs, 1)
+
+
+def _gru(x, h, weight_ih, weight_hh, bias_ih, bias_hh, sizes, reverse):
     gates = _project(x, weight_ih, bias_ih)
     output = np.empty((len(x), h.shape[1]), gates.dtype)
     recalled = np.empty_like(output)
@@ -124,11 +185,9 @@ def gru(x, h, weight_ih, weight_hh, bias_ih, bias_hh, sizes, reverse):
     return output, h, gates, recalled
 
 
-def gru_gradient(
-    d_output, d_h, x, h0, weight_ih, weight_hh, output, gates, recalled, sizes, reverse,
-    needs=(True,) * 6,
-):  # fmt: skip
-    """The gradients of (x, h0, weight_ih, weight_hh, bias_ih, bias_hh) that `needs` asks for."""
+def _gru_gradient(
+    d_output, d_h, x, h0, weight_ih, weight_hh, output, gates, recalled, sizes, reverse, needs
+):
     before = _before(output, h0, sizes, reverse)
     d_gates, d_from_state = np.empty_like(gates), np.empty_like(gates)
     d_h, hidden = d_h.copy(), h0.shape[1]
@@ -153,8 +212,37 @@ def gru_gradient(
 # -- plain recurrence ------------------------------------------------------------------------------
 
 
-def rnn(x, h, weight_ih, weight_hh, bias, nonlinearity, sizes, reverse):
-    """Run the rows x through one layer, with ``"tanh"`` or ``"relu"``: (output, h)."""
+def rnn(x, h, weights, nonlinearity, sizes, reverse):
+    """Run the rows x through one layer, with ``"tanh"`` or ``"relu"``: (output, h).
+
+    The weights of a direction are (weight_ih, weight_hh, bias), the last or None.
+    """
+    runs = [
+        _rnn(x, state, w_ih, w_hh, bias, nonlinearity, sizes, back)
+        for state, (w_ih, w_hh, bias), back in zip(h, weights, reverse, strict=True)
+    ]
+    return _beside(runs)
+
+
+def rnn_gradient(
+    d_output, d_h, x, h0, weights, output, nonlinearity, sizes, reverse, needs=(True,) * 5
+):
+    """The gradients of x and h0, and in a list those of the weights of each direction.
+
+    `needs` says which of (x, h0, weight_ih, weight_hh, bias) are asked for.
+    """
+    count = len(weights)
+    runs = [
+        _rnn_gradient(d_out, d_state, x, state, w_ih, w_hh, out, nonlinearity, sizes, back, needs)
+        for d_out, d_state, state, (w_ih, w_hh, _), out, back in zip(
+            np.split(d_output, count, 1), d_h, h0, weights, np.split(output, count, 1), reverse,
+            strict=True,
+        )
+    ]  # fmt: skip
+    return _together(runs, 1)
+
+
+def _rnn(x, h, weight_ih, weight_hh, bias, nonlinearity, sizes, reverse):
     output = _project(x, weight_ih, bias)
     h = h.copy()
     for rows, n in walk(sizes, reverse):
@@ -168,11 +256,9 @@ def rnn(x, h, weight_ih, weight_hh, bias, nonlinearity, sizes, reverse):
     return output, h
 
 
-def rnn_gradient(
-    d_output, d_h, x, h0, weight_ih, weight_hh, output, nonlinearity, sizes, reverse,
-    needs=(True,) * 5,
-):  # fmt: skip
-    """The gradients of (x, h0, weight_ih, weight_hh, bias) that `needs` asks for."""
+def _rnn_gradient(
+    d_output, d_h, x, h0, weight_ih, weight_hh, output, nonlinearity, sizes, reverse, needs
+):
     slope = 1 - output * output if nonlinearity == "tanh" else (output > 0).astype(output.dtype)
     d_sums, d_h = np.empty_like(output), d_h.copy()
     for rows, n in walk(sizes, not reverse):
@@ -186,6 +272,19 @@ def rnn_gradient(
 
 
 # -- in common -------------------------------------------------------------------------------------
+
+
+def _beside(runs):
+    """What the directions return: outputs side by side, the rest stacked."""
+    outputs, *others = zip(*runs, strict=True)
+    return np.concatenate(outputs, axis=1), *map(np.stack, others)
+
+
+def _together(runs, states: int):
+    """The gradients of both directions: of the input their sum; those of the weights in a list."""
+    d_x = [run[0] for run in runs]
+    d_states = [np.stack([run[k] for run in runs]) for k in range(1, 1 + states)]
+    return None if d_x[0] is None else sum(d_x), *d_states, [run[1 + states :] for run in runs]
 
 
 def _project(x, weight, bias):

@@ -1,0 +1,222 @@
+"""What pooling does with one pixel of the output, and with a row of them, as vector code.
+
+A pixel has a list of what it reads: how far away, and which element of the window that is.
+"""
+
+from __future__ import annotations
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from autograd.kernels.compiled.jit import inner
+from autograd.kernels.compiled.tile import INT, Vectors, integer, transposed
+
+LARGEST, CHOSEN, SUM = range(3)  # what is done with what is read
+SEVERAL = 4  # vectors at once, where there are so many channels
+BYTE = ir.IntType(8)
+
+
+class Bytes(Vectors):
+    """Vectors of as many bytes as there are numbers in another vector."""
+
+    def __init__(self, numbers: Vectors) -> None:
+        self.builder, self.number, self.lanes, self.align = numbers.builder, BYTE, numbers.lanes, 1
+        self.type = ir.VectorType(BYTE, self.lanes)
+        self.zero = ir.Constant(self.type, [0] * self.lanes)
+        self.suffix = f"v{self.lanes}i8"
+
+
+def _each(builder, reads, count):
+    """Emit a loop over what is read: the distance to it, and which element of the window it is."""
+    with cgutils.for_range(builder, count) as loop:
+        pair = builder.gep(reads, [builder.mul(loop.index, integer(2))])
+        tap = builder.load(builder.gep(pair, [integer(1)]))
+        yield builder.load(pair), tap
+
+
+def _narrow(builder, number, kind):
+    return number if number.type == kind else builder.trunc(number, kind)
+
+
+class Lanes:
+    """Some vectors of numbers, or of bytes, side by side: whole ones, or one that is cut off."""
+
+    def __init__(self, vectors: Vectors, count: int, mask=None) -> None:
+        self.of, self.count, self.mask = vectors, count, mask
+
+    def load(self, pointer):
+        places = [self.of.vector(pointer, i) for i in range(self.count)]
+        if self.mask is None:
+            return [self.of.load(place) for place in places]
+        return [self.of.masked_load(place, self.mask) for place in places]
+
+    def store(self, values, pointer):
+        for i, value in enumerate(values):
+            place = self.of.vector(pointer, i)
+            if self.mask is None:
+                self.of.store(value, place)
+            else:  # slower on some processors, also where nothing is masked
+                self.of.masked_store(value, place, self.mask)
+
+    def variables(self, value):
+        return [cgutils.alloca_once_value(self.of.builder, value) for _ in range(self.count)]
+
+
+def _make(emit, count: int, masked: bool):
+    """An intrinsic that pools `count` vectors of channels, or one of which `lanes` are there."""
+
+    @intrinsic
+    def write(typingctx, like, source, taps, reads, reads_count, lanes, out):
+        def codegen(context, builder, signature, arguments):
+            _, source, taps, reads, reads_count, lanes, out = arguments
+            v = Vectors(builder, signature.args[0].dtype)
+            mask = v.below(lanes, 0) if masked else None
+            numbers, bytes_ = Lanes(v, count, mask), Lanes(Bytes(v), count, mask)
+            reads = builder.inttoptr(reads, INT.as_pointer())
+            place, marks = v.pointer(out), bytes_.of.pointer(taps)
+            emit(builder, numbers, bytes_, v.pointer(source), marks, reads, reads_count, place)
+
+        return types.void(like, source, taps, reads, reads_count, lanes, out), codegen
+
+    return write
+
+
+def emit_largest(builder, numbers, bytes_, source, taps, reads, count, out):
+    """The largest number of each channel, and its tap: the first of equals, the last NaN."""
+    wide = ir.IntType(8 * numbers.of.align)  # of the size of a number: one mask serves for both
+    first = builder.load(builder.gep(reads, [integer(1)]))
+    lowest = ir.Constant(numbers.of.type, [float("-inf")] * numbers.of.lanes)
+    best, winner = (
+        numbers.variables(lowest),
+        bytes_.variables(bytes_.of.splat(_narrow(builder, first, wide))),
+    )
+    for distance, tap in _each(builder, reads, count):
+        mark = bytes_.of.splat(_narrow(builder, tap, wide))
+        for i, value in enumerate(numbers.load(builder.gep(source, [distance]))):
+            largest = builder.load(best[i])
+            more = builder.fcmp_ordered(">", value, largest)
+            wins = builder.or_(more, builder.fcmp_unordered("uno", value, value))
+            builder.store(builder.select(wins, value, largest), best[i])
+            builder.store(builder.select(wins, mark, builder.load(winner[i])), winner[i])
+    numbers.store(map(builder.load, best), out)
+    bytes_.store([builder.trunc(builder.load(each), bytes_.of.type) for each in winner], taps)
+
+
+def emit_chosen(builder, numbers, bytes_, source, taps, reads, count, out):
+    """The sum of what is read of each channel where the tap is that of the read."""
+    totals = numbers.variables(numbers.of.zero)
+    for distance, tap in _each(builder, reads, count):
+        mark, winners = (
+            bytes_.of.splat(builder.trunc(tap, BYTE)),
+            bytes_.load(builder.gep(taps, [distance])),
+        )
+        values = numbers.load(builder.gep(source, [distance]))
+        for total, value, winner in zip(totals, values, winners, strict=True):
+            own = builder.icmp_signed("==", winner, mark)
+            share = builder.select(own, value, numbers.of.zero)
+            builder.store(builder.fadd(builder.load(total), share), total)
+    numbers.store(map(builder.load, totals), out)
+
+
+def emit_sum(builder, numbers, bytes_, source, taps, reads, count, out):
+    """The sum of what is read of each channel."""
+    totals = numbers.variables(numbers.of.zero)
+    for distance, _ in _each(builder, reads, count):
+        values = numbers.load(builder.gep(source, [distance]))
+        for total, value in zip(totals, values, strict=True):
+            builder.store(builder.fadd(builder.load(total), value), total)
+    numbers.store(map(builder.load, totals), out)
+
+
+largest_4, largest_1, largest_part = (
+    _make(emit_largest, n, part) for n, part in ((SEVERAL, False), (1, False), (1, True))
+)
+chosen_4, chosen_1, chosen_part = (
+    _make(emit_chosen, n, part) for n, part in ((SEVERAL, False), (1, False), (1, True))
+)
+sum_4, sum_1, sum_part = (
+    _make(emit_sum, n, part) for n, part in ((SEVERAL, False), (1, False), (1, True))
+)
+
+
+@intrinsic
+def turn_bytes(typingctx, like, source, source_row, rows, target, target_row):
+    """Transpose a square of bytes, as many as a vector has numbers like these."""
+
+    def codegen(context, builder, signature, arguments):
+        _, source, source_row, rows, target, target_row = arguments
+        v = Bytes(Vectors(builder, signature.args[0].dtype))
+        last, block = builder.sub(rows, integer(1)), []
+        for i in range(v.lanes):
+            inside = builder.icmp_signed("<", integer(i), last)
+            row = builder.mul(source_row, builder.select(inside, integer(i), last))
+            block.append(v.load(v.vector(builder.gep(v.pointer(source), [row]))))
+        for i, row in enumerate(transposed(v, block)):
+            v.store(row, v.vector(v.offset(v.pointer(target), target_row, i)))
+        return context.get_dummy_value()
+
+    return types.void(like, *[types.intp] * 5), codegen
+
+
+@inner
+def find_reads(plane, begins, reads, z, y, x, space):
+    """List what pixel (z, y, x) reads, in pixels from the first column it reads; count it."""
+    count, first = 0, reads[begins[2, x], 0]
+    space[0, 1] = 0  # the tap of a window that has no element on the plane
+    for a in range(begins[0, z], begins[0, z + 1]):
+        for b in range(begins[1, y], begins[1, y + 1]):
+            row = (reads[a, 0] * plane[1] + reads[b, 0]) * plane[2] - first
+            for c in range(begins[2, x], begins[2, x + 1]):
+                space[count, 0] = (row + reads[c, 0]) * plane[3]
+                space[count, 1] = reads[a, 1] + reads[b, 1] + reads[c, 1]
+                count += 1
+    return count
+
+
+@inner
+def pool_row(like, source, marks, target, mode, plane, size, begins, reads, space, wide, z, y):
+    """A row of output pixels; those that read alike follow each other.
+
+    The images begin at the addresses `source` and `target`, of what is read and of what is made;
+    and at `marks` the taps, of what is made or, where they are read, of what is read.
+    """
+    channels, each, count, pattern = plane[3], like.itemsize, 0, -1
+    pixel, listed = (z * size[1] + y) * size[2], space.ctypes.data
+    for i in range(size[2]):
+        column = begins[4, i]
+        if begins[3, column] != pattern:
+            pattern = begins[3, column]
+            count = find_reads(plane, begins, reads, z, y, column, space)
+        first, place = 0, (pixel + column) * channels
+        if count:
+            first = reads[begins[2, column], 0] * channels
+        c = 0
+        while c < channels:
+            left = channels - c
+            lanes = SEVERAL * wide if left >= SEVERAL * wide else min(wide, left)
+            given, to = source + each * (first + c), target + each * (place + c)
+            if mode == LARGEST:
+                mark = marks + place + c
+                if lanes > wide:
+                    largest_4(like, given, mark, listed, count, lanes, to)
+                elif lanes == wide:
+                    largest_1(like, given, mark, listed, count, lanes, to)
+                else:
+                    largest_part(like, given, mark, listed, count, lanes, to)
+            elif mode == CHOSEN:
+                mark = marks + first + c
+                if lanes > wide:
+                    chosen_4(like, given, mark, listed, count, lanes, to)
+                elif lanes == wide:
+                    chosen_1(like, given, mark, listed, count, lanes, to)
+                else:
+                    chosen_part(like, given, mark, listed, count, lanes, to)
+            elif lanes > wide:
+                sum_4(like, given, given, listed, count, lanes, to)
+            elif lanes == wide:
+                sum_1(like, given, given, listed, count, lanes, to)
+            else:
+                sum_part(like, given, given, listed, count, lanes, to)
+            c += lanes
