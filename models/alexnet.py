@@ -54,9 +54,7 @@ class AlexNet(nn.Module):
         super().__init__()
         a, b, c, d = (16, 48, 96, 64) if small else (64, 192, 384, 256)
         side, hidden = (3, 256) if small else (6, 4096)
-        first = {"kernel_size": 5, "padding": 2} if small else {
-            "kernel_size": 11, "stride": 4, "padding": 2,
-        }  # fmt: skip
+        kernel_size, stride = (5, 1) if small else (11, 4)
 
         def rectifier():
             relu = nn.ReLU(inplace=True)
@@ -65,7 +63,8 @@ class AlexNet(nn.Module):
             return nn.Sequential(relu, nn.LocalResponseNorm(5, alpha=5e-4, beta=0.75, k=2.0))
 
         self.features = nn.Sequential(  #                                    pixels of 224, of 32
-            nn.Conv2d(in_channels, a, **first), rectifier(), nn.MaxPool2d(3, 2),  #     27  15
+            nn.Conv2d(in_channels, a, kernel_size, stride, padding=2), rectifier(),
+            nn.MaxPool2d(3, 2),  #                                                   27  15
             nn.Conv2d(a, b, 5, padding=2), rectifier(), nn.MaxPool2d(3, 2),  #          13   7
             nn.Conv2d(b, c, 3, padding=1), nn.ReLU(inplace=True),
             nn.Conv2d(c, d, 3, padding=1), nn.ReLU(inplace=True),

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import autograd as ag
 import nn
 from models import datasets
-from models.training.recipe import Recipe, classify
+from models.training.recipe import Recipe, graded
 from nn import functional as F
 
 # Of each block: channels of 1 x 1; before and after 3 x 3; before and after "5 x 5"; after pooling.
@@ -170,9 +170,9 @@ class GoogLeNet(nn.Module):
         x = self.maxpool3(self.inception3b(self.inception3a(x)))
         x = self.inception4a(x)
         training = self.training and self.aux_logits
-        early = self.aux1(x) if training else None
+        early = self.aux1(x) if training and self.aux1 is not None else None
         x = self.inception4d(self.inception4c(self.inception4b(x)))
-        late = self.aux2(x) if training else None
+        late = self.aux2(x) if training and self.aux2 is not None else None
         x = self.maxpool4(self.inception4e(x))
         x = self.inception5b(self.inception5a(x))
         x = self.fc(self.dropout(self.avgpool(x).flatten(1)))
@@ -209,8 +209,8 @@ def objective(model: GoogLeNet, batch):
     inputs, targets = batch
     outputs = model(inputs)
     if not isinstance(outputs, GoogLeNetOutputs):
-        return classify(lambda x: outputs, batch)
-    loss, metrics = classify(lambda x: outputs.logits, batch)
+        return graded(outputs, targets)
+    loss, metrics = graded(outputs.logits, targets)
     heads = (F.cross_entropy(head, targets) for head in outputs[1:])
     return loss + 0.3 * sum(heads), metrics
 

@@ -155,7 +155,7 @@ class _Reader(pickle.Unpickler):
         if name not in self.storages:
             raw = self.archive.read(f"{self.home}data/{name}")
             bits = "u2" if kind == "bfloat16" else kind
-            numbers = np.frombuffer(raw, np.dtype(bits).newbyteorder(self.order), count)
+            numbers = np.frombuffer(raw, np.dtype(self.order + bits), count)
             numbers = numbers.astype(bits)  # in this machine's order of bytes, and writable
             if kind == "bfloat16":
                 numbers = (numbers.astype("u4") << 16).view("f4")

@@ -60,7 +60,7 @@ def cells(row: dict[str, Any]) -> list[str]:
     """The texts of one line, in the order of `COLUMNS`."""
     last, goal = row["last"] or {}, row["goal"]
     value = last.get("test", {}).get(row["metric"])
-    outcome = {True: "reached", False: "missed"}.get(last.get("reached"), "")
+    outcome = {True: "reached", False: "missed", None: ""}[last.get("reached")]
     return [
         row["name"],
         row["documents"],

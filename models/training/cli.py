@@ -165,13 +165,6 @@ def find_recipe(name: str) -> Recipe:
     raise UsageError(f"there is no model {name!r}{hint} The models are {', '.join(RECIPES)}")
 
 
-def with_data(recipe: Recipe) -> Recipe:
-    """The recipe, if there is a data set to look at its model with."""
-    if recipe.data is None:
-        raise UsageError(f"{recipe.name} is an experiment without a data set: only train it")
-    return recipe
-
-
 def changes(arguments: argparse.Namespace) -> list[dict[str, Any]]:
     """The settings given in a file and on the command line, in the order in which they win."""
     given: dict[str, Any] = {}
@@ -291,11 +284,11 @@ def evaluate(arguments: argparse.Namespace) -> None:
 
     folder, weights = _weights(arguments.name)
     config = read_config(folder)
-    recipe = with_data(find_recipe(config["model"]))
+    recipe = find_recipe(config["model"])
     settings = recipe.settings(config["settings"], *changes(arguments))
     model = recipe.build(**section(settings, "model"))
     model.load_state_dict(serialize.load(weights))
-    test = recipe.data(False, **section(settings, "data"))
+    test = recipe.examples(False, settings)
     metrics = evaluate(recipe, model, test, settings.get("batch_size", recipe.batch_size))
     value = {"model": recipe.name, "weights": str(weights), "test": metrics}
     emit(arguments, value, f"{recipe.name}: test {_metrics(metrics)}\n  weights     {weights}")
@@ -320,11 +313,11 @@ def _model_and_example(arguments: argparse.Namespace) -> tuple[Recipe, Any, Any]
     import autograd as ag
     from autograd.utils.data import DataLoader
 
-    recipe = with_data(find_recipe(arguments.name))
+    recipe = find_recipe(arguments.name)
     settings = recipe.settings(*changes(arguments))
     ag.manual_seed(arguments.seed or 0)
     model = recipe.build(**section(settings, "model"))
-    data = recipe.data(False, **section(settings, "data"))
+    data = recipe.examples(False, settings)
     return recipe, model, next(iter(DataLoader(data, 1)))
 
 

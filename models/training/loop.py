@@ -85,7 +85,7 @@ def train(recipe: Recipe, settings: Mapping[str, Any] | None = None, seed=0, fol
     run.save_best(model.state_dict())
     example = None
     if recipe.data is not None:
-        test = recipe.data(False, **section(run.settings, "data"))
+        test = recipe.examples(False, run.settings)
         example = next(iter(DataLoader(test, 1)))
         metrics = {**evaluate(recipe, model, test, recipe.batch_size), **metrics}
     return finished(Result(run, metrics, model, example, run.seconds))
@@ -117,13 +117,12 @@ class Trainer:
         recipe, settings = run.recipe, run.settings
         ag.manual_seed(run.seed)  # for the initial weights, dropout and augmentation
         self.shuffler, splitter = ag.Generator().manual_seed(run.seed).spawn(2)
-        data = section(settings, "data")
         self.training, self.validation = split(
-            recipe.data(True, **data), settings["validation"], splitter
+            recipe.examples(True, settings), settings["validation"], splitter
         )
         if recipe.augment is not None:
             self.training = Augmented(self.training, recipe.augment)
-        self.test = recipe.data(False, **data)
+        self.test = recipe.examples(False, settings)
         self.model = recipe.build(**section(settings, "model"))
         self.optimizer = recipe.optimiser(self.model.parameters(), **section(settings, "optim"))
         size = settings["batch_size"]

@@ -42,7 +42,19 @@ def classify(model: nn.Module, batch) -> tuple[Any, dict[str, float]]:
     {'accuracy': 1.0}
     """
     inputs, targets = batch
-    logits = model(inputs)
+    return graded(model(inputs), targets)
+
+
+def graded(logits, targets) -> tuple[Any, dict[str, float]]:
+    """The cross entropy of a classifier's answers, and the part of them that is right.
+
+    Examples
+    --------
+    >>> import autograd as ag
+    >>> from models.training.recipe import graded
+    >>> graded(ag.tensor([[9.0, 0.0], [9.0, 0.0]]), ag.tensor([0, 1]))[1]
+    {'accuracy': 0.5}
+    """
     right = logits.array.argmax(1) == targets.array
     return F.cross_entropy(logits, targets), {"accuracy": float(right.mean())}
 
@@ -152,6 +164,12 @@ class Recipe:
             return None
         value = metrics[self.metric]
         return value >= bar if self.higher_is_better else value <= bar
+
+    def examples(self, train: bool, settings: Mapping[str, Any]) -> Examples:
+        """The data set to train on, or to test on, that the settings ask for."""
+        if self.data is None:
+            raise UsageError(f"{self.name} is an experiment without a data set: only train it")
+        return self.data(train, **section(settings, "data"))
 
     def find(self, name: str) -> str:
         """The full name of a setting; its last part is enough where only one has it."""
