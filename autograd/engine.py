@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import functools
 import operator
-import sys
 from typing import Any
 
 import numpy as np
 
 from autograd import kernels, versions
+from autograd.accumulate import alone_in_a_dict, deliver, keep
 from autograd.call import refuse_widened_gradient
 from autograd.errors import GraphError, ShapeError
 from autograd.mode import CURRENT, State, enable_grad
@@ -66,10 +66,10 @@ def _walk(roots: dict, create_graph: bool, retain_graph: bool, targets: dict | N
         kind = type(node)
         if kind is Leaf:
             if targets is None:
-                _deliver(node, g)
+                deliver(node, g)
             continue
         if node.retained is not None and targets is None:
-            _keep(node.retained(), g)
+            keep(node.retained(), g)
         if kind is Output:
             slots = grads.setdefault(node.parents[0], [None] * len(node.parents[0].outputs))
             # Rules that look at `out` under create_graph make a second Output for the same slot.
@@ -84,13 +84,8 @@ def _walk(roots: dict, create_graph: bool, retain_graph: bool, targets: dict | N
         if useful is not None and useful.isdisjoint(node.parents):
             continue
         add_part = None if create_graph else node.plan.add_part
-        if add_part is not None and node.parents[0] in owned:
-            add_part(grads[node.parents[0]], g, **node.params)
-            if not retain_graph:
-                node.release()
-            g = None
-            continue
-        grads_in = _pull(node, g, useful, create_graph)
+        whole = grads[node.parents[0]] if add_part and node.parents[0] in owned else None
+        grads_in = _pull(node, g, useful, create_graph, whole)
         for parent, (shape, dtype), gi in zip(node.parents, node.shapes, grads_in, strict=True):
             if gi is None or (useful is not None and parent not in useful):
                 continue
@@ -105,9 +100,7 @@ def _walk(roots: dict, create_graph: bool, retain_graph: bool, targets: dict | N
                 grads[parent] = gi
                 if add_part is not None:  # which made an array of its own
                     owned.add(parent)
-            elif parent in owned or (
-                sys.getrefcount(old) <= _IN_A_DICT and type(old) is np.ndarray and _owns_memory(old)
-            ):
+            elif parent in owned or alone_in_a_dict(old):
                 kernels.elementwise.accumulate(old, gi)
             else:  # the first gradient may be someone else's array: add into a new one
                 grads[parent] = old = kernels.elementwise.add(old, gi)
@@ -115,7 +108,7 @@ def _walk(roots: dict, create_graph: bool, retain_graph: bool, targets: dict | N
                     owned.add(parent)
         if not retain_graph:
             node.release()
-        g = gi = old = grads_in = None  # let go before the next node allocates
+        g = gi = old = grads_in = whole = None  # let go before the next node allocates
 
 
 def reachable(roots) -> list:
@@ -142,8 +135,12 @@ def _leading_to(targets, order) -> set:
     return useful
 
 
-def _pull(node: Node, g, useful, create_graph: bool):
-    """The gradients of a node's parents, given the gradient of its value."""
+def _pull(node: Node, g, useful, create_graph: bool, whole=None):
+    """The gradients of a node's parents, given the gradient of its value.
+
+    If it is a view of a part and the gradient of the `whole` is given, the part's is added to that,
+    and there is nothing to return.
+    """
     if versions.last_write > node.seq:
         versions.check(node)
     if node.prints is not None:
@@ -153,7 +150,10 @@ def _pull(node: Node, g, useful, create_graph: bool):
             _zeros(like, create_graph) if slot is None else slot
             for slot, like in zip(g, node.outputs, strict=True)
         )
-    if not create_graph:
+    if whole is not None:
+        node.plan.add_part(whole, g, **node.params)
+        result = [g]
+    elif not create_graph:
         result = node.plan.pull(node, g, node.saved, useful)
     elif node.plan.op is not None and node.plan.op.reference is not None:
         result = _through_reference(node, g)
@@ -167,7 +167,7 @@ def _pull(node: Node, g, useful, create_graph: bool):
                     f"{node.name()} returned a NaN gradient for {parent.name()}; "
                     f"the forward was {node.place()}"
                 )
-    return result
+    return result if whole is None else [None]
 
 
 def _through_reference(node: Node, g) -> list:
@@ -226,70 +226,6 @@ def _run_hooks(node, g):
                 raise ShapeError(f"a gradient hook expected shape {tensor.shape} back, got {got}")
             tensor = result
     return tensor.array if array_mode else tensor
-
-
-def _deliver(leaf: Leaf, g) -> None:
-    """Add a finished gradient to the leaf tensor's .grad; nothing to do if the tensor is gone."""
-    tensor = leaf.tensor()
-    if tensor is None:
-        return
-    old = tensor._grad
-    if isinstance(g, Tensor):
-        tensor._grad = g if old is None else old + g
-    elif old is None:
-        # Keep the array itself if nobody else can see it.
-        kept = type(g) is np.ndarray and sys.getrefcount(g) <= _ALONE
-        kept = kept and g.flags.c_contiguous and _owns_memory(g)
-        tensor._grad = wrap(g if kept else np.array(g, order="C"))
-    elif old.requires_grad:
-        tensor._grad = old.detach() + wrap(np.asarray(g))
-    else:
-        np.add(old.array, g, out=old.array)
-    if leaf.post_hooks:
-        for hook in tuple(leaf.post_hooks.values()):
-            hook(tensor)
-
-
-def _references_on_the_way(g=None, depth: int = 1) -> int:
-    """What getrefcount says of an array that only `_walk` and `_deliver` have named.
-
-    Counted rather than written down: interpreters differ in whether passing an argument counts.
-    """
-    if g is None:
-        g = np.empty(0)
-    if depth:
-        g = _references_on_the_way(g, depth - 1)
-        return g
-    return sys.getrefcount(g)
-
-
-def _references_in_a_dict() -> int:
-    """What getrefcount says of an array that is a value of a dict, and named once."""
-    grads = {0: np.empty(0)}
-    old = grads.get(0)
-    return sys.getrefcount(old)
-
-
-_ALONE, _IN_A_DICT = _references_on_the_way(), _references_in_a_dict()
-_PADDING = 64  # bytes by which kernels make a buffer larger, so that its numbers are aligned
-
-
-def _owns_memory(array: np.ndarray) -> bool:
-    """Whether `array` is the whole of a buffer that nothing else refers to."""
-    base = array.base
-    if base is None or not array.flags.writeable:  # such as one number seen as many
-        return array.flags.writeable
-    whole = type(base) is np.ndarray and base.base is None
-    whole = whole and 0 <= base.nbytes - array.nbytes <= _PADDING
-    # The array's reference, the name here, the argument.
-    return whole and sys.getrefcount(base) <= 3
-
-
-def _keep(tensor: Tensor | None, g) -> None:
-    """Store the gradient of a tensor that called retain_grad, and that still lives."""
-    if tensor is not None:
-        g = g if isinstance(g, Tensor) else wrap(np.array(g))
-        tensor._grad = g if tensor._grad is None else tensor._grad + g
 
 
 def _as_tuple(value) -> tuple:

@@ -130,15 +130,15 @@ def _timed_forward(record: Op, forward: Callable) -> Callable:
 def _timed_pull(pull: Callable) -> Callable:
     """The engine's step over a node, as an event."""
 
-    def run(node, g, useful, create_graph):
+    def run(node, g, useful, create_graph, whole=None):
         if _unseen():
-            return pull(node, g, useful, create_graph)
+            return pull(node, g, useful, create_graph, whole)
         plan = node.plan
         with Event(node.name(), "backward", node.layer, whole=plan.op is not None) as event:
             shapes = _shapes_of_node(node)  # now: the walk may let go of what it keeps
             wanted = [useful is None or parent in useful for parent in node.parents]
             event.start = perf_counter_ns()
-            result = pull(node, g, useful, create_graph)
+            result = pull(node, g, useful, create_graph, whole)
             event.stop()
             event.shapes, event.bytes = shapes, _bytes(result)
             if plan.op is not None:

@@ -135,15 +135,18 @@ class Optimizer:
 
     def update_group(self, params: list[Tensor], group: dict) -> None:
         """Change those parameters of a group that have gradients."""
-        pairs = [(param, param.grad.array) for param in params]  # type: ignore[union-attr]
+        state, arrays = self.state, self.arrays
+        grads = [param._grad.array for param in params]  # type: ignore[union-attr]
         if self.together is None:
             # As everywhere in training, infinities and NaN are values here, not warnings.
             with no_grad(), np.errstate(all="ignore"):
-                for param, grad in pairs:
-                    self.update(param, grad, self.state[param], group)
+                for param, grad in zip(params, grads, strict=True):
+                    self.update(param, grad, state[param], group)
             return
-        state, arrays = self.state, self.arrays
-        rows = [(param.array, grad, *arrays(param, state[param], group)) for param, grad in pairs]
+        rows = [
+            (param.array, grad, *arrays(param, state[param], group))
+            for param, grad in zip(params, grads, strict=True)
+        ]
         update = self._updates.get(id(group))
         if update is None:
             update = self._updates[id(group)] = kernels.step_together.Update(self.together)
@@ -169,7 +172,7 @@ class Optimizer:
                 loss = closure()
         name = f"{type(self).__name__}.step"
         for group in self.param_groups:
-            params = [param for param in group["params"] if param.grad is not None]
+            params = [param for param in group["params"] if param._grad is not None]
             if params:
                 self.update_group(params, group)
                 wrote_together([param.array for param in params], name)

@@ -335,6 +335,15 @@ def test_anomaly_names_op_and_line():
     assert math.isnan(x.grad.item())
 
 
+def test_anomaly_looks_at_every_slice():
+    for bad in range(3):
+        x = leaf(1.0, 2.0, 3.0)
+        parts = [x[i : i + 1] for i in range(3)]
+        seeds = [leaf(math.nan if i == bad else 1.0).reshape(1).detach() for i in range(3)]
+        with ag.detect_anomaly(), pytest.raises(GraphError, match="getitem returned a NaN"):
+            ag.backward(parts, seeds)
+
+
 def test_anomaly_notices_arrays_changed_from_outside():
     array = np.ones(2)
     x = ag.from_numpy(array).requires_grad_()

@@ -19,6 +19,7 @@ FLOORS = [
     ["autograd.tensor", "autograd.node", "autograd.versions"],
     ["autograd.promotion", "autograd.view"],
     ["autograd.op", "autograd.plan", "autograd.call"],
+    ["autograd.accumulate"],
     ["autograd.engine"],
     ["autograd.inplace"],
     ["autograd.random"],

@@ -47,6 +47,15 @@ def test_calls_forward_and_backward():
     assert all(row.self_cpu_time_total > 0 for row in found.values())
 
 
+def test_gradients_of_slices_are_events_though_added_in_place():
+    x = ag.ones(3, requires_grad=True)
+    with profile() as p:
+        (x[0] * x[1] * x[2]).backward()
+    row = rows(p)["getitem"]
+    assert (row.count, row.backward_count) == (3, 3)
+    assert x.grad.tolist() == [1.0, 1.0, 1.0]
+
+
 def test_flops_of_linear_with_and_without_gradient_of_the_input():
     layer = nn.Linear(3, 5)
     forward = 2 * 8 * 3 * 5

@@ -11,7 +11,7 @@ from autograd.kernels import choose
 from autograd.kernels.choose import compiled, worth
 from autograd.kernels.plain import activation as plain
 
-SIMPLE, EXPONENTIAL = 1 / 4, 4  # elementary operations for each element
+SIMPLE, EXPONENTIAL = 1 / 2, 4  # elementary operations for each element
 
 zero_where = plain.zero_where
 

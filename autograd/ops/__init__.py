@@ -41,6 +41,7 @@ from autograd.ops import (  # noqa: F401 - imported for the records they enter
     loss_labels,
     loss_linear,
     loss_margin,
+    loss_slope,
     low_rank,
     lu,
     matrix_function,

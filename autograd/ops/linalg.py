@@ -405,12 +405,16 @@ def linear(input: Array, weight: Array, bias: Array | None = None):
 
 
 def _linear_input(g, weight):
-    return matmul(g, weight) if weight.ndim == 2 else g[..., None] * weight
+    if weight.ndim == 1:
+        return g[..., None] * weight
+    return kernels.gemm.matmul(g, weight) if type(g) is np.ndarray else matmul(g, weight)
 
 
 def _linear_weight(g, input, weight_shape):
     if len(weight_shape) == 1:
         return matmul(g.reshape(-1), _rows(input))
+    if type(g) is np.ndarray:  # without the account that the op keeps, which takes as long
+        return kernels.gemm.matmul(_rows(g).T, _rows(input))
     return matmul(_rows(g).swapaxes(0, 1), _rows(input))
 
 

@@ -13,6 +13,7 @@ from autograd import kernels
 from autograd.errors import ArgumentError, DtypeError, ShapeError
 from autograd.op import Array, op
 from autograd.ops.activation import logsigmoid
+from autograd.ops.loss_slope import limited, scaled_error, scaled_logistic_error
 from autograd.ops.transcendental import sigmoid
 from autograd.tensor import Tensor
 
@@ -115,45 +116,6 @@ def _pairs(*cases, positive=False):
 _REDUCED = tuple({"reduction": reduction} for reduction in REDUCTIONS)
 
 
-# -- slopes ----------------------------------------------------------------------------------------
-
-
-def _scaled_samples(rng):
-    for shape in ((2, 3), ()):
-        yield tuple(rng.normal(size=s) for s in (shape, shape, ())), {"scale": 0.5}
-
-
-@op(samples=_scaled_samples, space="internal")
-def scaled_error(input: Array, target: Array, by: Array, scale: float = 1.0):
-    """Return ``by * scale * (input - target)``; `by` is one number."""
-    return kernels.loss.scaled_error(input, target, by, scale)
-
-
-scaled_error.vjp(
-    input=lambda g, by, scale: g * (by * scale),
-    target=lambda g, by, scale: -g * (by * scale),
-    by=lambda g, input, target, scale: np.sum(g * (input - target)) * scale,
-)
-
-
-@op(samples=_scaled_samples, space="internal")
-def scaled_logistic_error(input: Array, target: Array, by: Array, scale: float = 1.0):
-    """Return ``by * scale * (sigmoid(input) - target)``; `by` is one number."""
-    return kernels.loss.scaled_logistic_error(input, target, by, scale)
-
-
-def _logistic_slope(g, input, by, scale):
-    y = sigmoid(input)
-    return g * (by * scale) * (y * (1 - y))
-
-
-scaled_logistic_error.vjp(
-    input=_logistic_slope,
-    target=lambda g, by, scale: -g * (by * scale),
-    by=lambda g, input, target, scale: np.sum(g * (sigmoid(input) - target)) * scale,
-)
-
-
 # -- distances -------------------------------------------------------------------------------------
 
 
@@ -222,14 +184,6 @@ def _l1_rule(g, input, target, weight, reduction, needs):
 l1_loss.vjp(("input", "target"), _l1_rule)
 
 
-def _limited(difference, limit):
-    """difference / limit, cut off at -1 and 1: the slope of a square that turns into a line."""
-    sign = np.sign(difference)
-    if limit == 0:
-        return sign
-    return np.where(np.abs(difference) < limit, difference / limit, sign)
-
-
 @op(kind="contraction", samples=_pairs(*_REDUCED, {"beta": 0.0}, {"beta": 4.0}), space="nn")
 def smooth_l1_loss(input: Array, target: Array, size_average=None, reduce=None,
                    reduction: str = "mean", beta: float = 1.0):  # fmt: skip
@@ -250,7 +204,7 @@ def smooth_l1_loss(input: Array, target: Array, size_average=None, reduce=None,
 
 
 def _smooth_l1_rule(g, input, target, reduction, beta, needs):
-    return _opposite(_share(g, input.shape, reduction) * _limited(input - target, beta), needs)
+    return _opposite(_share(g, input.shape, reduction) * limited(input - target, beta), needs)
 
 
 smooth_l1_loss.vjp(("input", "target"), _smooth_l1_rule)
@@ -279,7 +233,7 @@ def huber_loss(input: Array, target: Array, reduction: str = "mean", delta: floa
 
 
 def _huber_rule(g, input, target, weight, reduction, delta, needs):
-    slope = delta * _limited(input - target, delta)
+    slope = delta * limited(input - target, delta)
     return _opposite(_share(g, input.shape, reduction, weight) * slope, needs)
 
 

@@ -11,9 +11,9 @@ the filter.
 
 An image of one channel is first folded (`fold`), so that its runs are long; one of a few channels,
 row by row (`conv_folded`). Other ways where they are faster: one product for filters of one pixel,
-`depthwise` for a filter to each channel, and `winograd` for filters of 3 x 3 and many channels,
-which rounds a little more and which `WINOGRAD` (or the environment variable
-``NUMBAGRAD_WINOGRAD=0``) switches off.
+`depthwise` for a filter to each channel, `conv_tiny` for tiny images, and `winograd` for filters of
+3 x 3 and many channels, which rounds a little more and which `WINOGRAD` (or the environment
+variable ``NUMBAGRAD_WINOGRAD=0``) switches off.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from autograd.kernels.compiled import (
     conv_few,
     conv_few_weight,
     conv_folded,
+    conv_tiny,
     conv_weight,
     depthwise,
     gemm,
@@ -232,8 +233,10 @@ def forward(x, w, bias, stride, padding, dilation, groups, relu=False):
     elif conv_folded.suits(w.shape, dilation, groups):
         conv_folded.forward(channels_last(x), w, bias, out, stride, padding, dilation, relu)
     else:
-        images = channels_last(x)
-        if WINOGRAD and winograd.suits(x.dtype, x.shape, w.shape, size, stride, dilation, groups):
+        images, suited = channels_last(x), (x.dtype, x.shape, w.shape, size)
+        if conv_tiny.suits(*suited, stride, dilation, groups):
+            conv_tiny.forward(images, w, out, bias, offsets[0], relu)
+        elif WINOGRAD and winograd.suits(*suited, stride, dilation, groups):
             winograd.forward(images, np.ascontiguousarray(w), out, bias, offsets[0], relu)
         else:
             packed = packed_filters(w, range(len(offsets)), groups, True)
@@ -281,8 +284,9 @@ def input_gradient(g, w, x_shape, stride, padding, dilation, groups):
     outputs, given, *kernel_size = w.shape
     errors = channels_last(g)
     dx = np.empty((n, height, width, channels), errors.dtype)
-    offsets = tap_offsets(kernel_size, padding, dilation)
-    suited = g.dtype, (n, outputs), (given, outputs, *kernel_size), (height, width)
+    suited = g.dtype, (n, *g.shape[1:]), (given, outputs, *kernel_size), (height, width)
+    # For a filter turned around: its first tap reads what the last one of the forward wrote.
+    corner = padding[0][0] - kernel_size[0] + 1, padding[1][0] - kernel_size[1] + 1
     if dx.size == 0:
         pass
     elif g.size == 0:
@@ -300,10 +304,10 @@ def input_gradient(g, w, x_shape, stride, padding, dilation, groups):
             dx[...] = 0
             part[...] = target
     elif given == 1 and groups == outputs > 1:
-        depthwise.input_gradient(errors, w, dx, offsets, stride)
+        depthwise.input_gradient(errors, w, dx, stride, padding, dilation)
+    elif conv_tiny.suits(*suited, stride, dilation, groups):
+        conv_tiny.forward(errors, w, dx, None, corner, turned=True)
     elif WINOGRAD and winograd.suits(*suited, stride, dilation, groups):
-        # The filter turned around; its first tap reads what the last one of the forward wrote.
-        corner = padding[0][0] - kernel_size[0] + 1, padding[1][0] - kernel_size[1] + 1
         winograd.forward(errors, np.ascontiguousarray(w), dx, None, corner, turned=True)
     elif groups == 1 and given < FEW_INPUTS and max(dilation) == 1:
         spread.input_gradient(errors, w, dx, stride, padding)
@@ -343,7 +347,7 @@ def weight_gradient(g, x, w_shape, stride, padding, dilation, groups):
         stride, padding, dilation = _unfolded(stride, dilation)
         kernel_size = shape[2:]
         offsets = tap_offsets(kernel_size, padding, dilation)
-    errors = channels_last(g)
+    errors, suited = channels_last(g), (x.dtype, x.shape, shape, g.shape[2:])
     if _sees_all(x.shape, shape, padding, groups):
         taps = np.empty((1, outputs, given * len(offsets)), x.dtype)
         images = channels_last(x).reshape(1, len(x), -1)
@@ -358,9 +362,9 @@ def weight_gradient(g, x, w_shape, stride, padding, dilation, groups):
         images = channels_last(x)
         dw = conv_folded.weight_gradient(errors, images, shape, stride, padding, dilation)
         return dw.reshape(w_shape)
-    elif WINOGRAD and winograd.suits(
-        x.dtype, x.shape, shape, g.shape[2:], stride, dilation, groups
-    ):
+    elif conv_tiny.suits(*suited, stride, dilation, groups):
+        return conv_tiny.weight_gradient(errors, channels_last(x), offsets[0]).reshape(w_shape)
+    elif WINOGRAD and winograd.suits(*suited, stride, dilation, groups):
         return winograd.weight_gradient(errors, channels_last(x), offsets[0]).reshape(w_shape)
     else:
         runs, length = joined_runs(offsets, given, groups)

@@ -30,7 +30,7 @@ from autograd.kernels.compiled.tile import block
 from autograd.kernels.compiled.turn import turn_in, turn_out
 
 MOST = 16  # channels, of the input and of the output
-FULL = 0.5  # of the lanes are used at the least
+FULL = 0.4  # of the lanes are used at the least
 BLOCK = 128  # pixels that are made before they are turned around
 SEEN_BYTES = 1 << 20  # that one thread works with
 JOB = 32  # numbers, of which a job is the first

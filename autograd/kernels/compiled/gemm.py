@@ -79,6 +79,16 @@ def multiply(a, b, c, bias, accumulate, relu, parts, places, unit, space):
 NOTHING = {"f": np.empty(0, np.float32), "d": np.empty(0, np.float64)}
 
 
+ALONE = np.zeros((3, 1), np.int64)  # the places of matrices that are not in a stack
+
+
+@functools.cache
+def _unit(char):
+    """What the kernel must know of the tile, and how much memory a thread's product packs into."""
+    unit = block(char)
+    return unit, workspace_bytes(unit)
+
+
 def firsts(stacks):
     """The first matrix of each stack."""
     return [x[(0,) * (x.ndim - 2)] for x in stacks]
@@ -102,25 +112,26 @@ def _places(lead, layouts):
 
 def run(a, b, out, bias=None, accumulate=False, relu=False):
     """out = a @ b (+ bias, + out) for stacks of matrices; `out` has contiguous rows."""
-    char, (rows, columns) = out.dtype.char, out.shape[-2:]
     if not out.size:
         return out
-    unit, table, threads = block(char), places(out.shape[:-2], (a, b, out)), get_num_threads()
-    stack = table.shape[1]
-    parts = 1 if stack >= 2 * threads else threads
+    char, threads = out.dtype.char, get_num_threads()
+    unit, size = _unit(char)
+    table, parts, first = ALONE, threads, out
+    if out.ndim > 2:
+        table = places(out.shape[:-2], (a, b, out))
+        parts = 1 if table.shape[1] >= 2 * threads else threads
+        a, b, first = firsts((a, b, out))
     multiply(
-        *firsts((a, b, out)), NOTHING[char] if bias is None else bias, int(accumulate), int(relu),
-        parts, table, unit, workspace(threads, workspace_bytes(unit)),
-        work=stack * rows * columns * a.shape[-1] // 32,
+        a, b, first, NOTHING[char] if bias is None else bias, int(accumulate), int(relu),
+        parts, table, unit, workspace(threads, size), work=out.size * a.shape[1] // 32,
     )  # fmt: skip
     return out
 
 
 def _readable(x):
     """x, or a copy of it whose rows or columns are contiguous numbers."""
-    good = x.itemsize in x.strides[-2:] and x.flags.aligned
-    good = good and not any(step % x.itemsize for step in x.strides)
-    return x if good else np.ascontiguousarray(x)
+    # Aligned is what has steps of whole numbers, too.
+    return x if x.itemsize in x.strides[-2:] and x.flags.aligned else np.ascontiguousarray(x)
 
 
 def _as_rows(x):

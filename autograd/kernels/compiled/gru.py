@@ -9,6 +9,8 @@ from autograd.kernels.compiled.jit import array, inner, kernel
 from autograd.kernels.compiled.mathematics import sigmoid, tanh
 from autograd.kernels.compiled.product import SIZE, copy_row
 from autograd.kernels.compiled.sequence import (
+    ONE,
+    ZERO,
     add_step,
     columns_of,
     enter,
@@ -69,16 +71,16 @@ def run_forward(gates, recalled, output, h, x, entry, bias, to_gates, to_new, fr
                 times_strips(
                     unit, x.ctypes.data + begin * x.strides[0], x.strides[0] // size, n,
                     x.shape[1], entry.ctypes.data + d * entry.strides[0], at, 3 * hidden,
-                    3 * hidden, 0, bias.ctypes.data + d * bias.strides[0] if bias.size else 0,
+                    3 * hidden, ZERO, bias.ctypes.data + d * bias.strides[0] if bias.size else ZERO,
                 )  # fmt: skip
             times_strips(
                 unit, state, hidden, n, hidden, to_gates.ctypes.data + d * to_gates.strides[0], at,
-                3 * hidden, 2 * hidden, 1, 0,
+                3 * hidden, 2 * hidden, ONE, ZERO,
             )  # fmt: skip
             times_strips(
                 unit, state, hidden, n, hidden, to_new.ctypes.data + d * to_new.strides[0], kept,
-                hidden, hidden, 0,
-                from_state.ctypes.data + d * from_state.strides[0] if from_state.size else 0,
+                hidden, hidden, ZERO,
+                from_state.ctypes.data + d * from_state.strides[0] if from_state.size else ZERO,
             )  # fmt: skip
             for k in range(n):
                 row = size * k * hidden
@@ -177,11 +179,12 @@ def run_backward(d_sums, d_output, d_h, sums, gates, recalled, output, first_sta
             )  # fmt: skip
             times_strips(
                 unit, new, across, n, hidden, from_new.ctypes.data + d * from_new.strides[0],
-                state, hidden, hidden, 1, 0,
+                state, hidden, hidden, ONE, ZERO,
             )  # fmt: skip
             times_strips(
                 unit, errors, across, n, 2 * hidden,
-                from_gates.ctypes.data + d * from_gates.strides[0], state, hidden, hidden, 1, 0,
+                from_gates.ctypes.data + d * from_gates.strides[0], state, hidden, hidden, ONE,
+                ZERO,
             )  # fmt: skip
 
 

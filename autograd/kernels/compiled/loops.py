@@ -24,7 +24,7 @@ from types import CodeType, FunctionType
 
 from llvmlite import ir
 from numba import prange, types
-from numba.core import cgutils
+from numba.core import cgutils, compiler
 from numba.extending import intrinsic
 
 from autograd.kernels.compiled.apart import apart
@@ -162,7 +162,9 @@ def share(typingctx, launch, loop, count, parts, taken):
                 builder.call(function, [memory, INT(0)])
             with together:
                 address = builder.ptrtoint(function, INT)
-                _call(context, builder, launch.dispatcher, of_launch, [address, memory, parts])
+                compiled = launch.dispatcher.get_compile_result(of_launch)
+                context.active_code_library.add_linking_library(compiled.library)
+                _call(context, builder, compiled, [address, memory, parts])
         return context.get_dummy_value()
 
     return types.void(launch, loop, types.intp, types.intp, taken), codegen
@@ -182,19 +184,30 @@ def _part(context, module, dispatcher, signature, packed):
     count, parts, *taken = cgutils.unpack_tuple(builder, values, len(packed.elements))
     begin = builder.sdiv(builder.mul(count, part), parts)
     end = builder.sdiv(builder.mul(count, builder.add(part, INT(1))), parts)
-    _call(context, builder, dispatcher, signature, [begin, end, *taken])
+    compiled = _compile_here(context, dispatcher, signature)
+    _call(context, builder, compiled, [begin, end, *taken])
     builder.ret_void()
     return function
 
 
-def _call(context, builder, dispatcher, signature, arguments) -> None:
-    """Call a function that numba compiles for this signature."""
-    compiled = dispatcher.get_compile_result(signature)
-    context.active_code_library.add_linking_library(compiled.library)
+def _compile_here(context, dispatcher, signature):
+    """Compile a function as part of what is being compiled, and not as a library of its own.
+
+    LLVM would optimise it there, and again where it is linked to.
+    """
+    flags = compiler.Flags()
+    dispatcher.targetdescr.options.parse_as_flags(flags, dispatcher.targetoptions)
+    flags.no_compile = True
+    return compiler.compile_internal(
+        context.typing_context, context, context.active_code_library, dispatcher.py_func,
+        signature.args, signature.return_type, flags, {},
+    )  # fmt: skip
+
+
+def _call(context, builder, compiled, arguments) -> None:
     function = context.declare_function(builder.module, compiled.fndesc)
-    context.call_conv.call_function(
-        builder, function, signature.return_type, signature.args, arguments
-    )
+    kind = compiled.signature
+    context.call_conv.call_function(builder, function, kind.return_type, kind.args, arguments)
 
 
 WORDS = {"_share": share, "_natural": natural, "_apart": apart}

@@ -24,20 +24,20 @@ int64, double = types.int64, types.float64
 
 
 @inner
-def squares_of_block(x, t, start, stop):
+def squares_of_block(x, t):
     apart()
     total = x.dtype.type(0)
-    for i in range(start, stop):
+    for i in range(x.size):
         total += (x[i] - t[i]) * (x[i] - t[i])
     return total
 
 
 @inner
-def logits_of_block(x, t, start, stop):
+def logits_of_block(x, t):
     apart()
     one = x.dtype.type(1)
     total = x.dtype.type(0)
-    for i in range(start, stop):
+    for i in range(x.size):
         total += (one - t[i]) * x[i] + softplus(-x[i])
     return total
 
@@ -50,8 +50,8 @@ def _blocks(T):
 def squares(x, t, totals):
     """The sums of (x - t)**2 over blocks, and then, in front, over all."""
     for block in prange(len(totals)):
-        start = block * BLOCK
-        totals[block] = squares_of_block(x, t, start, min(start + BLOCK, x.size))
+        start, stop = block * BLOCK, min(block * BLOCK + BLOCK, x.size)
+        totals[block] = squares_of_block(x[start:stop], t[start:stop])
     for block in range(1, len(totals)):
         totals[0] += totals[block]
 
@@ -60,8 +60,8 @@ def squares(x, t, totals):
 def logits(x, t, totals):
     """The sums of binary cross entropies over blocks, and then, in front, over all."""
     for block in prange(len(totals)):
-        start = block * BLOCK
-        totals[block] = logits_of_block(x, t, start, min(start + BLOCK, x.size))
+        start, stop = block * BLOCK, min(block * BLOCK + BLOCK, x.size)
+        totals[block] = logits_of_block(x[start:stop], t[start:stop])
     for block in range(1, len(totals)):
         totals[0] += totals[block]
 

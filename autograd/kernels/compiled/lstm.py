@@ -9,6 +9,8 @@ from autograd.kernels.compiled.jit import array, inner, kernel
 from autograd.kernels.compiled.mathematics import sigmoid, tanh
 from autograd.kernels.compiled.product import SIZE, copy_row
 from autograd.kernels.compiled.sequence import (
+    ONE,
+    ZERO,
     add_step,
     columns_of,
     enter,
@@ -74,11 +76,11 @@ def run_forward(gates, cells, output, h, c, shown, x, entry, bias, recurrent, pr
                 times_strips(
                     unit, x.ctypes.data + begin * x.strides[0], x.strides[0] // size, n,
                     x.shape[1], entry.ctypes.data + d * entry.strides[0], at, 4 * hidden,
-                    4 * hidden, 0, bias.ctypes.data + d * bias.strides[0] if bias.size else 0,
+                    4 * hidden, ZERO, bias.ctypes.data + d * bias.strides[0] if bias.size else ZERO,
                 )  # fmt: skip
             times_strips(
                 unit, state, width, n, width, recurrent.ctypes.data + d * recurrent.strides[0],
-                at, 4 * hidden, 4 * hidden, 1, 0,
+                at, 4 * hidden, 4 * hidden, ONE, ZERO,
             )  # fmt: skip
             for k in range(n):
                 mine = d * c.strides[0] + (first + k) * c.strides[1]
@@ -91,7 +93,7 @@ def run_forward(gates, cells, output, h, c, shown, x, entry, bias, recurrent, pr
                 times_strips(
                     unit, shown.ctypes.data + d * shown.strides[0] + size * first * hidden, hidden,
                     n, hidden, projection.ctypes.data + d * projection.strides[0], state, width,
-                    width, 0, 0,
+                    width, ZERO, ZERO,
                 )  # fmt: skip
             for k in range(n):
                 copy_row(
@@ -173,7 +175,7 @@ def run_backward(d_gates, d_output, d_h, d_c, d_step, d_shown, sums, gates, cell
                     unit, state, width, n, width,
                     projection.ctypes.data + d * projection.strides[0],
                     d_step.ctypes.data + d * d_step.strides[0] + size * first * hidden,
-                    hidden, hidden, 0, 0,
+                    hidden, hidden, ZERO, ZERO,
                 )  # fmt: skip
             errors = d_gates.ctypes.data + size * (begin * across + d * 4 * hidden)
             ahead = steps[d, max(s - 1, 0), 0] + first
@@ -199,7 +201,7 @@ def run_backward(d_gates, d_output, d_h, d_c, d_step, d_shown, sums, gates, cell
             )  # fmt: skip
             times_strips(
                 unit, errors, across, n, 4 * hidden,
-                recurrent.ctypes.data + d * recurrent.strides[0], state, width, width, 0, 0,
+                recurrent.ctypes.data + d * recurrent.strides[0], state, width, width, ZERO, ZERO,
             )  # fmt: skip
 
 

@@ -9,6 +9,8 @@ from autograd.kernels.compiled.jit import array, inner, intp, kernel
 from autograd.kernels.compiled.mathematics import choose, tanh
 from autograd.kernels.compiled.product import SIZE, copy_row
 from autograd.kernels.compiled.sequence import (
+    ONE,
+    ZERO,
     add_step,
     enter,
     gradients_of,
@@ -59,12 +61,12 @@ def run_forward(output, h, x, entry, bias, recurrent, relu, steps, tasks, unit):
             if entry.size:
                 times_strips(
                     unit, x.ctypes.data + begin * x.strides[0], x.strides[0] // size, n,
-                    x.shape[1], entry.ctypes.data + d * entry.strides[0], at, across, hidden, 0,
-                    bias.ctypes.data + d * bias.strides[0] if bias.size else 0,
+                    x.shape[1], entry.ctypes.data + d * entry.strides[0], at, across, hidden, ZERO,
+                    bias.ctypes.data + d * bias.strides[0] if bias.size else ZERO,
                 )  # fmt: skip
             times_strips(
                 unit, state, hidden, n, hidden, recurrent.ctypes.data + d * recurrent.strides[0],
-                at, across, hidden, 1, 0,
+                at, across, hidden, ONE, ZERO,
             )  # fmt: skip
             for k in range(n):
                 row = at + size * k * across
@@ -125,7 +127,7 @@ def run_backward(d_sums, d_output, d_h, sums, output, recurrent, relu, steps, ta
             )  # fmt: skip
             times_strips(
                 unit, errors, across, n, hidden, recurrent.ctypes.data + d * recurrent.strides[0],
-                state, hidden, hidden, 0, 0,
+                state, hidden, hidden, ZERO, ZERO,
             )  # fmt: skip
 
 

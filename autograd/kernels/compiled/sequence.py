@@ -88,6 +88,9 @@ def write(typingctx, like, stream, address, index, value):
 
 # -- the product of every step ---------------------------------------------------------------------
 
+# For `times_strips`, of which numba would compile one version more for each literal.
+ZERO, ONE = np.int64(0), np.int64(1)
+
 
 @kernel(lambda T: (array(T, 2, "A"), array(T, 1, out=True), array(types.int64, 1)))
 def pack_strips(matrix, strips, unit):
@@ -275,7 +278,8 @@ def over_states(d, states, first, sizes, reverse):
 
 def times_input(d, x, directions):
     """The gradients of the matrices of the input: parts of ``d.T @ x``."""
-    return np.split(matmul(d.T, x), directions)
+    both, rows = matmul(d.T, x), d.shape[1] // directions
+    return [both[k * rows : (k + 1) * rows] for k in range(directions)]
 
 
 def over_input(d, weights):

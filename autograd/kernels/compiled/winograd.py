@@ -43,6 +43,9 @@ FILTER = TAPS * TAPS
 int64 = types.int64
 memory, places = array(types.uint8, 2, out=True), array(int64, 2, out=True)
 
+# Small numbers are made int64 before they are handed on: for a literal numba would compile what
+# takes it once more, and so for each of the two kernels.
+
 
 @inner
 def share(begin, end, part, parts):
@@ -59,24 +62,25 @@ def multiply(unit, a, b, c, depth, rows, columns, adds, rows_ahead, tiles_ahead,
     """
     size, high, wide = unit[SIZE], unit[ROWS], unit[COLUMNS]
     (a, a_row, a_column, a_step), (b, b_step), (c, c_step) = a, b, c
-    parts = (rows + high - 1) // high
+    parts, zero = (rows + high - 1) // high, np.int64(0)
+    outs, elements = np.int64(OUTPUTS), np.int64(ELEMENTS)
     for e in range(ELEMENTS):
         for t in range(parts):
-            done, end = share(0, rows, t, parts)
+            done, end = share(zero, rows, t, parts)
             call_tile(
                 unit[TILE], a + size * (e * a_step + done * a_row), a_row, a_column,
                 b + size * e * b_step, wide, c + size * (e * c_step + done * wide), wide,
                 depth, end - done, columns, adds, 0, 0,
             )  # fmt: skip
         count, start, distance, length = rows_ahead
-        begin, end = share(0, count, e, ELEMENTS)
+        begin, end = share(zero, count, e, elements)
         fetch_rows(begin, end, start, distance, length)
         first, last, images, tall, count = tiles_ahead
-        begin, end = share(first, last, e, ELEMENTS)
-        fetch_tiles(begin, end, size, images, tall, count, False)
+        begin, end = share(first, last, e, elements)
+        fetch_tiles(begin, end, size, images, tall, count, zero)
         first, last, images, count, writes = tiles_too
-        begin, end = share(first, last, e, ELEMENTS)
-        fetch_tiles(begin, end, size, images, OUTPUTS, count, writes)
+        begin, end = share(first, last, e, elements)
+        fetch_tiles(begin, end, size, images, outs, count, writes)
 
 
 @inner
@@ -92,29 +96,30 @@ def correlate_share(thread, x, w, out, bias, geometry, unit, space, tables):
     across = FILTER if turned else FILTER * channels
     inputs_step, filters_step = apart(most * deep, lanes), apart(deep * wide, lanes)
     results_step = apart(most * wide, lanes)
-    tiles = down, over
-    images = x.ctypes.data, (height, width, channels), tiles, (top, left)
-    table, outside = tables[thread], space[thread].ctypes.data  # of the image: zeros
+    zero, one, tiles = np.int64(0), np.int64(1), (down, over)
+    points, outs = np.int64(POINTS), np.int64(OUTPUTS)
+    images = np.int64(x.ctypes.data), (height, width, channels), tiles, (top, left)
+    table, outside = tables[thread], np.int64(space[thread].ctypes.data)  # of the image: zeros
     nowhere = outside + size * channels  # for outputs that are outside
     results = nowhere + size * wide
     inputs = results + size * ELEMENTS * results_step
     filters = inputs + size * chunks * ELEMENTS * inputs_step
     clear(outside, size * channels)
-    first, last = share(0, n * down * over, thread % ways, ways)
-    low, high = share(0, strips, thread // ways, threads // ways)
+    first, last = share(zero, n * down * over, thread % ways, ways)
+    low, high = share(zero, strips, thread // ways, threads // ways)
     blocks = (last - first + most - 1) // most if low < high else 0
     for b in range(blocks):
         begin, end = share(first, last, b, blocks)
         _, after = share(first, last, min(b + 1, blocks - 1), blocks)
         transform_tiles(
-            size, lanes, images, POINTS, begin, end, channels, deep, outside, table, inputs,
+            size, lanes, images, points, begin, end, channels, deep, outside, table, inputs,
             inputs_step,
         )  # fmt: skip
         for step in range(low * chunks, high * chunks):
             channel, c = step // chunks * wide, step % chunks * deep
             number, depth = min(wide, outputs - channel), min(deep, channels - c)
             target = out.ctypes.data + size * channel
-            pixels = target, (rows, columns, outputs), tiles, (0, 0)
+            pixels = target, (rows, columns, outputs), tiles, (zero, zero)
             part = filters
             if kept:
                 part += size * (step - low * chunks) * ELEMENTS * filters_step
@@ -127,7 +132,7 @@ def correlate_share(thread, x, w, out, bias, geometry, unit, space, tables):
                             part + size * (i * wide + k), POINTS * filters_step, filters_step,
                         )  # fmt: skip
             if kept and b > 0:
-                ahead = 0, 0, 0, 0
+                ahead = zero, zero, zero, zero
             else:
                 following = step + 1 if step + 1 < high * chunks else low * chunks
                 k, i = following // chunks * wide, following % chunks * deep
@@ -141,15 +146,15 @@ def correlate_share(thread, x, w, out, bias, geometry, unit, space, tables):
             done = OUTPUTS * (end if c + deep < channels else begin)
             multiply(
                 unit,
-                (inputs + size * (c // deep) * ELEMENTS * inputs_step, deep, 1, inputs_step),
+                (inputs + size * (c // deep) * ELEMENTS * inputs_step, deep, one, inputs_step),
                 (part, filters_step), (results, results_step), depth, end - begin, number,
-                c > 0, ahead, (*fresh, images, POINTS, channels),
-                (done, OUTPUTS * end, pixels, number, True),
+                np.int64(c > 0), ahead, (*fresh, images, points, channels),
+                (done, OUTPUTS * end, pixels, number, one),
             )  # fmt: skip
             if c + deep < channels:
                 continue
             for t in range(begin, end):
-                find(size, pixels, t, OUTPUTS, nowhere, table)
+                find(size, pixels, t, outs, nowhere, table)
                 for k in range(0, number, lanes):
                     to_outputs(
                         results + size * ((t - begin) * wide + k), POINTS * results_step,
@@ -181,28 +186,29 @@ def correlate_outputs_share(thread, x, g, out, geometry, unit, space, tables):
     strips, groups = (channels + wide - 1) // wide, (outputs + tall - 1) // tall
     inputs_step, errors_step = apart(most * wide, lanes), apart(most * tall, lanes)
     sums_step = apart(tall * wide, lanes)
-    tiles = down, over
-    images = x.ctypes.data, (height, width, channels), tiles, (top, left)
-    table, outside = tables[thread], space[thread].ctypes.data  # of the image: zeros
+    zero, one, tiles = np.int64(0), np.int64(1), (down, over)
+    points, outs = np.int64(POINTS), np.int64(OUTPUTS)
+    images = np.int64(x.ctypes.data), (height, width, channels), tiles, (top, left)
+    table, outside = tables[thread], np.int64(space[thread].ctypes.data)  # of the image: zeros
     inputs = outside + size * max(channels, outputs)
     errors = inputs + size * strips * ELEMENTS * inputs_step
     clear(outside, size * max(channels, outputs))
     for task in range(thread, parts * shares, threads):
-        first, last = share(0, n * down * over, task // shares, parts)
-        low, high = share(0, groups, task % shares, shares)
+        first, last = share(zero, n * down * over, task // shares, parts)
+        low, high = share(zero, groups, task % shares, shares)
         width_now = min(outputs, high * tall) - low * tall
         sums = errors + size * (high - low) * ELEMENTS * errors_step
-        pixels = g.ctypes.data + size * low * tall, (rows, columns, outputs), tiles, (0, 0)
+        pixels = g.ctypes.data + size * low * tall, (rows, columns, outputs), tiles, (zero, zero)
         blocks = (last - first + most - 1) // most if low < high else 0
         for b in range(blocks):
             begin, end = share(first, last, b, blocks)
             _, after = share(first, last, min(b + 1, blocks - 1), blocks)
             transform_tiles(
-                size, lanes, images, POINTS, begin, end, channels, wide, outside, table,
+                size, lanes, images, points, begin, end, channels, wide, outside, table,
                 inputs, inputs_step,
             )  # fmt: skip
             transform_tiles(
-                size, lanes, pixels, OUTPUTS, begin, end, width_now, tall, outside, table,
+                size, lanes, pixels, outs, begin, end, width_now, tall, outside, table,
                 errors, errors_step,
             )  # fmt: skip
             for step in range((high - low) * strips):
@@ -213,11 +219,11 @@ def correlate_outputs_share(thread, x, g, out, geometry, unit, space, tables):
                 fresh = share(OUTPUTS * end, OUTPUTS * after, step, (high - low) * strips)
                 multiply(
                     unit,
-                    (errors + size * group * ELEMENTS * errors_step, 1, tall, errors_step),
+                    (errors + size * group * ELEMENTS * errors_step, one, tall, errors_step),
                     (inputs + size * strip * ELEMENTS * inputs_step, inputs_step),
-                    (part, sums_step), end - begin, number, count, kept and b > 0,
-                    (0, 0, 0, 0), (*fresh, images, POINTS, channels),
-                    (*fresh, pixels, width_now, False),
+                    (part, sums_step), end - begin, number, count, np.int64(kept and b > 0),
+                    (zero, zero, zero, zero), (*fresh, images, points, channels),
+                    (*fresh, pixels, width_now, zero),
                 )  # fmt: skip
                 if kept and b + 1 < blocks:
                     continue

@@ -8,6 +8,8 @@ import numpy as np
 
 from autograd.kernels.plain.special import erf
 
+BITS = {size: np.dtype(f"i{size}") for size in (2, 4, 8)}  # integers as large as a float
+
 
 def zero_where(x, condition):
     """x, and 0 where the condition holds, also in place of an infinity or NaN.
@@ -15,7 +17,7 @@ def zero_where(x, condition):
     The condition becomes a mask of all bits or none. np.where would take ten times as long: its
     branches cannot be predicted.
     """
-    bits = np.dtype(f"i{x.dtype.itemsize}")
+    bits = BITS[x.dtype.itemsize]
     keep = np.asarray(condition).view(np.int8) - np.int8(1)  # 0 where it holds, else -1: all bits
     return (x.view(bits) & keep).view(x.dtype)
 
