@@ -9,17 +9,17 @@ PyTorch is not needed.
 from __future__ import annotations
 
 import os
-import pickle
 import zipfile
 from collections import OrderedDict
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 import nn
 from autograd import serialize
 from autograd.serialize import CheckpointError
+from models.datasets.restricted import Restricted
 
 # PyTorch's names of storages, and the numbers they hold; bfloat16 is the upper half of a float32.
 STORAGES = {
@@ -132,37 +132,6 @@ def read_torch(path: str | os.PathLike) -> Any:
         ) from None
 
 
-class _Reader(pickle.Unpickler):
-    """Makes arrays of what a pickle says of tensors; knows no other functions."""
-
-    def __init__(self, file, archive: zipfile.ZipFile, home: str, order: str):
-        super().__init__(file, encoding="utf-8")
-        self.archive, self.home, self.order = archive, home, order
-        self.storages: dict[str, np.ndarray] = {}  # tensors may share them
-
-    def find_class(self, module: str, name: str):
-        if (module, name) == ("collections", "OrderedDict"):
-            return OrderedDict
-        if module in ("torch", "torch.storage") and name in STORAGES:
-            return STORAGES[name]
-        if module == "torch._utils" and name in REBUILDERS:
-            return REBUILDERS[name]
-        raise pickle.UnpicklingError(f"it asks for {module}.{name}")
-
-    def persistent_load(self, description) -> np.ndarray:
-        """The numbers of a storage: ("storage", kind, file, device, count)."""
-        _, kind, name, _, count = description
-        if name not in self.storages:
-            raw = self.archive.read(f"{self.home}data/{name}")
-            bits = "u2" if kind == "bfloat16" else kind
-            numbers = np.frombuffer(raw, np.dtype(self.order + bits), count)
-            numbers = numbers.astype(bits)  # in this machine's order of bytes, and writable
-            if kind == "bfloat16":
-                numbers = (numbers.astype("u4") << 16).view("f4")
-            self.storages[name] = numbers
-        return self.storages[name]
-
-
 def _tensor(storage: np.ndarray, offset: int, size, stride, *_) -> np.ndarray:
     """A view of a storage; one that would reach beyond it is refused."""
     last = offset + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
@@ -176,4 +145,31 @@ def _parameter(data: np.ndarray, *_) -> np.ndarray:
     return data
 
 
-REBUILDERS = {"_rebuild_tensor_v2": _tensor, "_rebuild_parameter": _parameter}
+class _Reader(Restricted):
+    """Makes arrays of what a pickle says of tensors; knows no other functions."""
+
+    allowed: ClassVar[dict] = {
+        ("collections", "OrderedDict"): OrderedDict,
+        ("torch._utils", "_rebuild_tensor_v2"): _tensor,
+        ("torch._utils", "_rebuild_parameter"): _parameter,
+        **{("torch", name): kind for name, kind in STORAGES.items()},
+        **{("torch.storage", name): kind for name, kind in STORAGES.items()},
+    }
+
+    def __init__(self, file, archive: zipfile.ZipFile, home: str, order: str):
+        super().__init__(file, encoding="utf-8")
+        self.archive, self.home, self.order = archive, home, order
+        self.storages: dict[str, np.ndarray] = {}  # tensors may share them
+
+    def persistent_load(self, description) -> np.ndarray:
+        """The numbers of a storage: ("storage", kind, file, device, count)."""
+        _, kind, name, _, count = description
+        if name not in self.storages:
+            raw = self.archive.read(f"{self.home}data/{name}")
+            bits = "u2" if kind == "bfloat16" else kind
+            numbers = np.frombuffer(raw, np.dtype(self.order + bits), count)
+            numbers = numbers.astype(bits)  # in this machine's order of bytes, and writable
+            if kind == "bfloat16":
+                numbers = (numbers.astype("u4") << 16).view("f4")
+            self.storages[name] = numbers
+        return self.storages[name]

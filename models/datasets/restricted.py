@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import pickle
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -22,10 +23,14 @@ ALLOWED = {
 }
 
 
-class _Restricted(pickle.Unpickler):
+class Restricted(pickle.Unpickler):
+    """Knows the functions that are `allowed`, by module and name, and refuses all others."""
+
+    allowed: ClassVar[Mapping[tuple[str, str], Any]] = ALLOWED
+
     def find_class(self, module: str, name: str):
         try:
-            return ALLOWED[module, name]
+            return self.allowed[module, name]
         except KeyError:
             raise pickle.UnpicklingError(f"it asks for {module}.{name}") from None
 
@@ -42,7 +47,7 @@ def read_arrays(path: str | os.PathLike) -> dict[str, Any]:
     """
     with open(path, "rb") as file:
         try:
-            content = _Restricted(file, encoding="latin1").load()
+            content = Restricted(file, encoding="latin1").load()
         except Exception as error:  # a damaged pickle may raise nearly anything
             raise ValueError(
                 f"{path} is damaged, or holds more than arrays and plain values: {error}"
