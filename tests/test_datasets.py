@@ -59,11 +59,56 @@ def test_points_are_balanced_and_settled_by_the_generator(make, classes):
     assert (a.data.array != other.data.array).any()
 
 
-def test_pydoc_text_is_plain_and_long(tmp_path):
-    text = datasets.pydoc_text()
+def test_pydoc_text_is_plain_and_long():
+    text = datasets.read_text("pydoc")
     assert text.isascii() and len(text) > 300_000
-    (tmp_path / "own.txt").write_text("Caf\u00e9 \u2192 na\u00efve", encoding="utf-8")
-    assert datasets.pydoc_text(tmp_path / "own.txt") == "Cafe  naive"
+    assert datasets.ascii_fold("Caf\u00e9 \u2192 na\u00efve") == "Cafe  naive"
+
+
+def test_own_text_is_taken_as_it_is(tmp_path):
+    (tmp_path / "own.txt").write_text("\u4f60\u597d", encoding="utf-8")
+    assert datasets.read_text(tmp_path / "own.txt") == "\u4f60\u597d"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"", "is empty"), (b"\xff\xfe\x00", "not text in UTF-8"), (None, "No such file")],
+)
+def test_text_that_is_none(tmp_path, content, message):
+    file = tmp_path / "own.txt"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(ValueError, match=message):
+        datasets.read_text(file)
+
+
+def test_windows_follow_one_another():
+    pieces = datasets.Windows(np.arange(10), context=4, stride=3)
+    assert [[t.tolist() for t in pieces[i]] for i in (0, -1)] == [
+        [[0, 1, 2, 3], [1, 2, 3, 4]],
+        [[3, 4, 5, 6], [4, 5, 6, 7]],
+    ]
+    assert len(datasets.Windows(np.arange(5), context=4)) == 1
+    with pytest.raises(IndexError):
+        pieces[2]
+
+
+def test_a_text_shorter_than_the_context():
+    with pytest.raises(ValueError, match="4 tokens here, too few for one piece of 4"):
+        datasets.Windows(np.arange(4), context=4)
+
+
+def test_an_unknown_character_is_named():
+    with pytest.raises(ValueError, match="does not know the character 'x' .place 2 of"):
+        datasets.Alphabet("ab").encode("abx")
+    with pytest.raises(ValueError, match="once"):
+        datasets.Alphabet("aa")
+
+
+def test_training_and_testing_characters_share_none():
+    train, test = datasets.characters(True, context=64), datasets.characters(False, context=64)
+    assert len(train.tokens) + len(test.tokens) == len(datasets.pydoc_text())
+    assert 8.5 < len(train) / len(test) < 9.5
 
 
 def test_an_example_needs_a_label():

@@ -7,15 +7,39 @@ import unicodedata
 from pathlib import Path
 
 
-def pydoc_text(path: str | os.PathLike | None = None) -> str:
+def read_text(name: str | os.PathLike = "pydoc") -> str:
+    """The text of that name: ``pydoc``, Python's help pages, or else a file in UTF-8.
+
+    Raises
+    ------
+    ValueError
+        If there is no such file, if it is empty, or if it is not text.
+
+    Examples
+    --------
+    >>> from models import datasets
+    >>> datasets.read_text("pydoc") == datasets.pydoc_text()
+    True
+    """
+    if name == "pydoc":
+        return pydoc_text()
+    try:
+        content = Path(name).read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{name} is not text in UTF-8: {error}") from None
+    except OSError as error:
+        raise ValueError(
+            f"{name} cannot be read ({error.strerror}): name a text file, or pydoc"
+        ) from None
+    if not content:
+        raise ValueError(f"{name} is empty: there is nothing to learn from")
+    return content
+
+
+def pydoc_text() -> str:
     """Return the help topics of the standard library, some 470,000 characters, in plain ASCII.
 
     The text differs a little from one version of Python to the next.
-
-    Parameters
-    ----------
-    path : path, optional
-        Read this UTF-8 file instead.
 
     Examples
     --------
@@ -24,8 +48,6 @@ def pydoc_text(path: str | os.PathLike | None = None) -> str:
     >>> text.isascii(), len(text) > 400_000
     (True, True)
     """
-    if path is not None:
-        return ascii_fold(Path(path).read_text(encoding="utf-8"))
     from pydoc_data.topics import topics
 
     return ascii_fold("\n".join(topics[name] for name in sorted(topics)))

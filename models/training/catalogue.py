@@ -27,7 +27,7 @@ def rows(recipes: Iterable[Recipe] | None = None) -> list[dict[str, Any]]:
 def row(recipe: Recipe, last: dict[str, Any] | None) -> dict[str, Any]:
     """One line of the catalogue, as data."""
     with choose.use("plain"):  # nothing is compiled for the sake of counting
-        model = recipe.build(**section(recipe.defaults, "model"))
+        model = recipe.build(**section(recipe.settings(), "model"))
     return {
         "name": recipe.name,
         "summary": recipe.summary,

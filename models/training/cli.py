@@ -1,4 +1,4 @@
-"""The command line: ``python -m models list | train | eval | report | summary | graph``.
+"""The command line: ``python -m models list | train | eval | sample | report | summary | graph``.
 
 Results go to stdout, progress and complaints to stderr. Exit codes: 0 done, 1 failed, 2 not
 understood, 3 the loss diverged, 130 interrupted (and, if anything was to be saved, saved).
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import inspect
 import json
 import os
 import sys
@@ -36,12 +37,16 @@ from models.training.run import (
 
 DONE, FAILED, MISUSED, DIVERGED, INTERRUPTED = 0, 1, 2, 3, 130
 
+WISHES = ("prompt", "length", "temperature", "top_k", "top_p", "count")
+
 EXAMPLES = """examples:
   python -m models train lenet5
   python -m models train mlp --set epochs=5 --set hidden=64 --seed 1
   python -m models train lenet5 --data mnist --data-root ~/data --run-dir runs/mnist
   python -m models train lenet5 --resume auto
   python -m models eval lenet5
+  python -m models train gpt --data my-text.txt
+  python -m models sample gpt --prompt "The " --length 500 --temperature 0.8
 """
 
 
@@ -84,6 +89,16 @@ def parse(arguments: list[str]) -> argparse.Namespace:
                        help="one batch only: estimate time and memory")  # fmt: skip
     evaluate = command("eval", chosen, help="test the best weights of a run")
     evaluate.add_argument("name", metavar="NAME|PATH", help="a recipe (its newest run) or a run")
+    sample = command("sample", help="let a trained model write, or draw")
+    sample.add_argument("name", metavar="NAME|PATH", help="a recipe (its newest run) or a run")
+    sample.add_argument("--prompt", metavar="TEXT", help="what the text begins with")
+    sample.add_argument("--length", type=_positive, help="tokens to write")
+    sample.add_argument("--temperature", type=float, help="below 1: likelier; 0: the likeliest")
+    sample.add_argument("--top-k", type=int, help="draw from the k likeliest tokens only")
+    sample.add_argument("--top-p", type=float, help="draw from the likeliest, of this probability")
+    sample.add_argument("--count", type=_positive, help="images to draw")
+    sample.add_argument("--seed", type=int, default=0, help="seed of the draws (default: 0)")
+    sample.add_argument("--out", metavar="FILE", help="where images go (default: NAME.png)")
     report = command("report", help="train all recipes (or some) and write a page of the results")
     report.add_argument("names", metavar="NAME", nargs="*")
     report.add_argument("--quick", action="store_true", help="runs of a few seconds each")
@@ -282,16 +297,46 @@ def evaluate(arguments: argparse.Namespace) -> None:
     """Test the best weights of a run on the test part."""
     from models.training.loop import evaluate
 
-    folder, weights = _weights(arguments.name)
-    config = read_config(folder)
-    recipe = find_recipe(config["model"])
-    settings = recipe.settings(config["settings"], *changes(arguments))
-    model = recipe.build(**section(settings, "model"))
-    model.load_state_dict(serialize.load(weights))
+    recipe, settings, model, weights = _trained(arguments.name, changes(arguments))
     test = recipe.examples(False, settings)
     metrics = evaluate(recipe, model, test, settings.get("batch_size", recipe.batch_size))
     value = {"model": recipe.name, "weights": str(weights), "test": metrics}
     emit(arguments, value, f"{recipe.name}: test {_metrics(metrics)}\n  weights     {weights}")
+
+
+def _trained(name: str, changes: list[dict[str, Any]]) -> tuple[Recipe, dict[str, Any], Any, Path]:
+    """The recipe, settings, model and file of weights of a run."""
+    folder, weights = _weights(name)
+    config = read_config(folder)
+    recipe = find_recipe(config["model"])
+    settings = recipe.settings(config["settings"], *changes)
+    model = recipe.build(**section(settings, "model"))
+    model.load_state_dict(serialize.load(weights))
+    return recipe, settings, model.eval(), weights
+
+
+def sample(arguments: argparse.Namespace) -> None:
+    """Print what a trained model writes, or draw its images in a grid."""
+    import autograd as ag
+    from models.training import pictures
+
+    recipe, settings, model, _ = _trained(arguments.name, [])
+    if recipe.sample is None:
+        able = ", ".join(name for name, recipe in RECIPES.items() if recipe.sample)
+        raise UsageError(f"{recipe.name} makes nothing new; those that do are {able}")
+    asked = {name: getattr(arguments, name) for name in WISHES}
+    wishes = {name: value for name, value in asked.items() if value is not None}
+    known = inspect.signature(recipe.sample).parameters
+    for name in wishes:
+        if name not in known:
+            raise UsageError(f"{recipe.name} has no use for --{name.replace('_', '-')}")
+    generator = ag.Generator().manual_seed(arguments.seed)
+    with ag.no_grad():
+        made = recipe.sample(model, settings, generator, **wishes)
+    if isinstance(made, str):
+        return emit(arguments, {"model": recipe.name, "text": made}, made)
+    place = pictures.grid(made, Path(arguments.out or f"{recipe.name}.png"))
+    emit(arguments, {"model": recipe.name, "picture": place}, place)
 
 
 def _weights(name: str) -> tuple[Path, Path]:
@@ -363,6 +408,7 @@ COMMANDS = {
     "list": list_recipes,
     "train": train,
     "eval": evaluate,
+    "sample": sample,
     "report": report,
     "summary": summary,
     "graph": graph,

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from autograd.graph import draw
 from autograd.kernels import choose
 from autograd.serialize import replace_file
 from models.training.loop import Result
-from models.training.recipe import Recipe
+from models.training.recipe import Recipe, UsageError
 from models.training.run import BEST, LAST, METRICS, Run
 
 GRAPH = "graph.svg"
@@ -53,6 +56,45 @@ def curves(run: Run) -> None:
         figure.suptitle(run.recipe.name)
 
     run.draw("curves", plot, (4.5 * len(panels), 3.2))
+
+
+def grid(images, path: Path) -> str:
+    """Draw images of shape (count, channels, height, width), from 0 to 1, side by side.
+
+    Returns the path.
+
+    Raises
+    ------
+    UsageError
+        If matplotlib, which writes the file, is not installed.
+    """
+    try:
+        from matplotlib.image import imsave
+    except ImportError:
+        raise UsageError("drawing needs matplotlib: pip install matplotlib") from None
+    imsave(path, tiled(np.asarray(images)))
+    return str(path)
+
+
+def tiled(images: np.ndarray, margin: int = 1, enlarged: int = 3) -> np.ndarray:
+    """One picture, (height, width, 3), of images of shape (count, 1 or 3 channels, h, w).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from models.training.pictures import tiled
+    >>> tiled(np.zeros((6, 1, 8, 8)), enlarged=1).shape
+    (19, 28, 3)
+    """
+    count, _, height, width = images.shape
+    columns = math.ceil(math.sqrt(count))
+    lines = math.ceil(count / columns)
+    size = height + margin, width + margin
+    page = np.ones((lines * size[0] + margin, columns * size[1] + margin, 3))
+    for i, image in enumerate(images.clip(0, 1)):
+        top, left = (i // columns) * size[0] + margin, (i % columns) * size[1] + margin
+        page[top : top + height, left : left + width] = image.transpose(1, 2, 0)
+    return page.repeat(enlarged, 0).repeat(enlarged, 1)
 
 
 def graph(recipe: Recipe, model, example: Any, path: Path) -> str:

@@ -105,12 +105,20 @@ class Recipe:
         Applied to the inputs of training examples only; see `models.transforms`.
     options : dict
         Further settings, named ``model.x``, ``data.x`` or ``optim.x``, with their defaults.
+    complete : callable, optional
+        ``complete(settings)`` returns the settings with those filled in that follow from others,
+        such as the alphabet of the text to learn from.
     fit : callable, optional
         ``fit(run)`` replaces the training loop, for models that learn in another way and for
         experiments. It returns the model and a dict of further results, and may `Run.log` its
         progress and `Run.draw` pictures.
     show : callable, optional
         ``show(run, model)`` draws what is worth seeing after training, with `Run.draw`.
+    sample : callable, optional
+        ``sample(model, settings, generator, **wishes)`` makes something new with a trained model:
+        text, or images of shape (count, channels, height, width) between 0 and 1. Its keywords are
+        what ``python -m models sample`` can be asked for: `prompt`, `length`, `temperature`,
+        `top_k`, `top_p`, `count`.
     """
 
     name: str
@@ -135,8 +143,10 @@ class Recipe:
     clip: float = 0.0
     augment: Callable | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+    complete: Callable[[Mapping[str, Any]], dict[str, Any]] | None = None
     fit: Callable[..., tuple[nn.Module, dict[str, float]]] | None = None
     show: Callable[..., None] | None = None
+    sample: Callable[..., Any] | None = None
 
     @property
     def defaults(self) -> dict[str, Any]:
@@ -155,7 +165,7 @@ class Recipe:
             for given, value in change.items():
                 name = self.find(given)
                 result[name] = _convert(name, value, self.defaults[name])
-        return result
+        return self.complete(result) if self.complete else result
 
     def reached(self, metrics: Mapping[str, float], bar: float | None = None) -> bool | None:
         """Whether metrics of the test part meet the bar (or another one); None without a bar."""
