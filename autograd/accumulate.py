@@ -23,7 +23,7 @@ def deliver(leaf: Leaf, g) -> None:
     elif old is None:
         # Keep the array itself if nobody else can see it.
         kept = type(g) is np.ndarray and sys.getrefcount(g) <= _ALONE
-        kept = kept and g.flags.c_contiguous and _owns_memory(g)
+        kept = kept and g.flags.carray and _owns_memory(g)
         tensor._grad = wrap(g if kept else np.array(g, order="C"))
     elif old.requires_grad:
         tensor._grad = old.detach() + wrap(np.asarray(g))
@@ -60,9 +60,11 @@ _PADDING = 64  # bytes by which kernels make a buffer larger, so that its number
 
 def _owns_memory(array: np.ndarray) -> bool:
     """Whether `array` is the whole of a buffer that nothing else refers to."""
+    if not array.flags.writeable:  # such as one number seen as many
+        return False
     base = array.base
-    if base is None or not array.flags.writeable:  # such as one number seen as many
-        return array.flags.writeable
+    if base is None:
+        return True
     whole = type(base) is np.ndarray and base.base is None
     whole = whole and 0 <= base.nbytes - array.nbytes <= _PADDING
     # The array's reference, the name here, the argument.

@@ -64,8 +64,8 @@ def _simple(record: Op) -> Callable:
         node = None
         if mask and state.grad and rules:
             plan = plans.get(mask) or _plan(record, mask, args, mask)
-            parents, shapes = plan.inputs(args, arrays)
-            node = Node(plan, parents, shapes, plan.save(arrays, out, ()), params, state.layer)
+            parents, shapes, saved = plan.keeps(args, arrays, out, ())
+            node = Node(plan, parents, shapes, saved, params, state.layer)
             if state.anomaly:
                 node.fingerprint()
         tensor = wrap(out, node)
@@ -180,16 +180,9 @@ def record_call(record: Op, args, arrays, mask, outs, residuals, params):
     if mask and state.grad and record.rules:
         key = len(args), mask
         plan = record.plans.get(key) or _plan(record, mask, args, key)
-        parents, shapes = plan.inputs(args, arrays)
-        node = Node(
-            plan,
-            parents,
-            shapes,
-            plan.save(arrays, outs, residuals),
-            params,
-            state.layer,
-            [(out.shape, out.dtype) for out in outs] if several else None,
-        )
+        outputs = [(out.shape, out.dtype) for out in outs] if several else None
+        parents, shapes, saved = plan.keeps(args, arrays, outs, residuals)
+        node = Node(plan, parents, shapes, saved, params, state.layer, outputs)
         if state.anomaly:
             node.fingerprint()
     if several:

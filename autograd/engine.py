@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import operator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -36,9 +37,7 @@ def run(
     state = CURRENT.get()
     CURRENT.set(_backward_state(state, create_graph))
     try:
-        # Infinities and NaN are answers here, as everywhere in a backward pass, not warnings.
-        with np.errstate(all="ignore"):
-            _walk(roots, create_graph, retain_graph, targets)
+        _walk(roots, create_graph, retain_graph, targets)
     finally:
         CURRENT.set(state)
 
@@ -49,6 +48,8 @@ def _backward_state(state: State, create_graph: bool) -> State:
     return state._replace(grad=create_graph, layer=None)
 
 
+# Infinities and NaN are answers here, as everywhere in a backward pass, not warnings.
+@np.errstate(all="ignore")
 def _walk(roots: dict, create_graph: bool, retain_graph: bool, targets: dict | None) -> None:
     order = reachable(roots)
     useful = None if targets is None else _leading_to(targets, order)
@@ -229,7 +230,7 @@ def _run_hooks(node, g):
 
 
 def _as_tuple(value) -> tuple:
-    return tuple(value) if isinstance(value, (tuple, list)) else (value,)
+    return tuple(value) if isinstance(value, (tuple, list, Iterator)) else (value,)
 
 
 def _seeds(tensors: tuple, gradients, create_graph: bool) -> dict:

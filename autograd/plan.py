@@ -38,8 +38,7 @@ class Plan:
             self.picks = [self.order.index(i) for i in live]
         if op.reference is not None:
             self.reference_slots = [self._slot("input", i) for i in range(len(op.inputs))]
-        self.save = self._saver()
-        self.inputs = self._reader()
+        self.keeps = self._keeper()
 
     def pull(self, node: Node, g, saved, useful) -> list:
         """The gradient of each live input given `g`; None for those outside the set `useful`."""
@@ -115,22 +114,22 @@ class Plan:
             self.keep.append((kind, which))
         return self.keep.index((kind, which))
 
-    def _saver(self) -> Callable:
-        """A function of (arrays, out, residuals) giving the tuple a node saves."""
+    def _keeper(self) -> Callable:
+        """A function of a call's arguments, arrays and results giving what its node keeps.
+
+        Those are the nodes of the live inputs, their shapes and dtypes, and what the rules need.
+        """
         source = {
             "input": "arrays[{}]",
             "shape": "shape(arrays[{}])",
             "out": "out",
             "residual": "residuals[{}]",
         }
-        items = "".join(source[kind].format(which) + ", " for kind, which in self.keep)
-        return eval(f"lambda arrays, out, residuals: ({items})", {"shape": np.shape})
-
-    def _reader(self) -> Callable:
-        """A function of (args, arrays) giving what a node knows of its live inputs."""
         nodes = ", ".join(f"args[{i}]._node" for i in self.live)
         shapes = ", ".join(f"(arrays[{i}].shape, arrays[{i}].dtype)" for i in self.live)
-        return eval(f"lambda args, arrays: ([{nodes}], [{shapes}])")
+        saved = "".join(source[kind].format(which) + ", " for kind, which in self.keep)
+        items = f"[{nodes}], [{shapes}], ({saved})"
+        return eval(f"lambda args, arrays, out, residuals: ({items})", {"shape": np.shape})
 
 
 class VariadicPlan(Plan):

@@ -127,9 +127,10 @@ class RNNBase(Module):
 
     def _weights(self, suffix: str) -> list[Parameter | None]:
         """The weights of one layer in one direction, in the order the op takes them."""
-        names = ["weight_ih", "weight_hh", "bias_ih", "bias_hh"]
-        names += ["weight_hr"] if self.mode == "LSTM" else []
-        return [getattr(self, name + suffix, None) for name in names]
+        there = {"weight_ih": True, "weight_hh": True, "bias_ih": self.bias, "bias_hh": self.bias}
+        if self.mode == "LSTM":
+            there["weight_hr"] = bool(self.proj_size)
+        return [getattr(self, name + suffix) if has else None for name, has in there.items()]
 
     @property
     def all_weights(self) -> list[list[Parameter]]:
@@ -221,6 +222,8 @@ class RNNBase(Module):
             last.append(ends)
             if self.dropout and layer < self.num_layers - 1:
                 sequence = F.dropout(sequence, self.dropout, self.training)
+        if self.num_layers == 1:  # nothing to join
+            return sequence, ends if directions == 2 else [state.unsqueeze(0) for state in ends]
         join = stack if directions == 1 else cat
         return sequence, [join(kind) for kind in zip(*last, strict=True)]
 

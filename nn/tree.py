@@ -90,8 +90,10 @@ class Tree:
     def __getattr__(self, name: str) -> Any:
         # Only called for what is not an ordinary attribute.
         attributes = self.__dict__
-        if (parameters := attributes.get("_parameters")) is not None and name in parameters:
-            return parameters[name]
+        try:
+            return attributes["_parameters"][name]
+        except KeyError:  # rare, and free if it does not happen
+            pass
         for table in ("_buffers", "_modules"):
             if table in attributes and name in attributes[table]:
                 return attributes[table][name]

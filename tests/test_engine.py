@@ -213,6 +213,11 @@ def test_grad_leaves_grad_fields_alone():
     assert g.item() == 4 and x.grad is None and not g.requires_grad
 
 
+def test_grad_takes_what_parameters_gives():
+    x, y = leaf(2.0), leaf(3.0)
+    assert [g.item() for g in ag.grad(x * y, (t for t in (x, y)))] == [3, 2]
+
+
 def test_grad_of_unused_input():
     x, y = leaf(1.0), leaf(1.0, 2.0)
     with pytest.raises(GraphError, match=r"inputs\[1\].*allow_unused"):

@@ -8,6 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twins import dtypes, seeds
 
+import autograd as ag
+import nn.functional as F
+from autograd import kernels
+from autograd.errors import ShapeError
 from autograd.kernels.compiled import attention as compiled
 from autograd.kernels.compiled.jit import get_num_threads, set_num_threads
 from autograd.kernels.plain import attention as plain
@@ -147,3 +151,17 @@ def test_long_rows_take_little_memory():
         gradients(compiled, arguments, g, outs), gradients(plain, arguments, g, expected),
         np.float32,
     )  # fmt: skip
+
+
+def test_shared_heads_are_read_where_they_are(monkeypatch):
+    q = ag.tensor(np.random.default_rng(0).normal(size=(2, 6, 5, 4)), requires_grad=True)
+    k, v = (ag.tensor(np.random.default_rng(i).normal(size=(2, 2, 7, 4))) for i in (1, 2))
+    read, usual = [], kernels.attention.attend
+    monkeypatch.setattr(kernels.attention, "attend", lambda *a: read.append(a) or usual(*a))
+    out = F.scaled_dot_product_attention(q, k, v, enable_gqa=True)
+    repeated = (x.repeat_interleave(3, dim=-3) for x in (k, v))
+    assert (out - F.scaled_dot_product_attention(q, *repeated)).abs().max().item() < 1e-12
+    for x, array in zip((q, k, v), read[0], strict=False):
+        assert np.shares_memory(x.detach().numpy(), array)
+    with pytest.raises(ShapeError, match="1 or 6 heads"):
+        F.scaled_dot_product_attention(q, k, v, ag.ones(2, 5, 7, dtype=bool), enable_gqa=True)

@@ -148,6 +148,23 @@ def test_functions_of_float32_are_off_by_three_units_in_the_last_place_at_most()
         assert units.max() < 3, name
 
 
+@numba.njit(cache=False, error_model="numpy")
+def all_quick_tanh(x, out):
+    for i in range(x.size):
+        out[i] = mathematics.quick_tanh(x[i])
+
+
+def test_quick_tanh_of_float32_is_off_by_six_units_at_most_and_never_beyond_one():
+    x = np.concatenate([np.linspace(-10, 10, 100_001), np.logspace(-40, 1, 20_001)])
+    x = np.append(x, [np.inf, -np.inf, np.nan]).astype(np.float32)
+    out = np.empty_like(x)
+    all_quick_tanh(x, out)
+    expected = np.tanh(x.astype(np.float64))
+    units = np.abs(out - expected) / np.spacing(np.abs(expected.astype(np.float32)))
+    assert np.nanmax(units) < 6 and np.nanmax(np.abs(out)) == 1
+    np.testing.assert_array_equal(np.isnan(out), np.isnan(expected))
+
+
 def test_functions_of_infinities_nan_and_zero():
     x = np.array([*SPECIAL, -2.0, 1e-40], np.float32)
     out = np.empty((5, x.size), np.float32)

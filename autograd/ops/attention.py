@@ -114,8 +114,15 @@ def scaled_dot_product_attention(
     tensor([0.])
     """
     _check(query, key, value, dropout_p)
-    if enable_gqa:
-        key, value = _shared_heads(query, key, "key"), _shared_heads(query, value, "value")
+    scale = 1 / math.sqrt(query.shape[-1]) if scale is None else float(scale)
+    if not enable_gqa:
+        return _attention(query, key, value, attn_mask, dropout_p, is_causal, scale)
+    grouped, key, value, attn_mask = _grouped(query, key, value, attn_mask)
+    out = _attention(grouped, key, value, attn_mask, dropout_p, is_causal, scale)
+    return out.reshape(*out.shape[:-4], query.shape[-3], *out.shape[-2:])
+
+
+def _attention(query, key, value, attn_mask, dropout_p, is_causal, scale):
     shape = _scores_shape(query, key, value)
     bias = mask = None
     if is_causal:
@@ -132,8 +139,7 @@ def scaled_dot_product_attention(
             *default_generator().take(math.prod(shape)), shape, dropout_p
         )
     return attend(
-        query, key, value, bias, mask, keep,
-        scale=1 / math.sqrt(query.shape[-1]) if scale is None else float(scale),
+        query, key, value, bias, mask, keep, scale=scale,
         boost=1 / (1 - dropout_p) if dropout_p < 1 else 0.0, causal=is_causal,
     )  # fmt: skip
 
@@ -151,16 +157,37 @@ def _check(query, key, value, dropout_p: float) -> None:
             )
 
 
-def _shared_heads(query, x, name: str):
-    """Repeat the heads of `x` so that there are as many as in `query`."""
-    if query.ndim < 3 or x.ndim < 3:
-        raise ShapeError(f"enable_gqa expected heads on axis -3, got shape {x.shape} for {name}")
-    if not x.shape[-3] or query.shape[-3] % x.shape[-3]:
-        raise ShapeError(
-            f"enable_gqa expected a number of {name} heads that divides the query's "
-            f"{query.shape[-3]}, got {x.shape[-3]}"
-        )
-    return repeat_interleave(x, query.shape[-3] // x.shape[-3], -3)
+def _grouped(query, key, value, attn_mask):
+    """The same with the query's heads split in two: those of keys and values, and who shares one.
+
+    Along the second, keys and values have size 1, and so they are read by all without a copy.
+    """
+    for name, x in (("key", key), ("value", value)):
+        if query.ndim < 3 or x.ndim < 3:
+            raise ShapeError(
+                f"enable_gqa expected heads on axis -3, got shape {x.shape} for {name}"
+            )
+        if not x.shape[-3] or query.shape[-3] % x.shape[-3]:
+            raise ShapeError(
+                f"enable_gqa expected a number of {name} heads that divides the query's "
+                f"{query.shape[-3]}, got {x.shape[-3]}"
+            )
+    heads, count = query.shape[-3], math.lcm(key.shape[-3], value.shape[-3])
+    if key.shape[-3] != value.shape[-3]:
+        key, value = (repeat_interleave(x, count // x.shape[-3], -3) for x in (key, value))
+    every, alone = (count, heads // count), (count, 1)
+    query, key, value = _split(query, every), _split(key, alone), _split(value, alone)
+    if attn_mask is not None and attn_mask.ndim > 2:
+        if attn_mask.shape[-3] not in (1, heads):
+            raise ShapeError(
+                f"attn_mask expected 1 or {heads} heads on axis -3, got shape {attn_mask.shape}"
+            )
+        attn_mask = _split(attn_mask, (1, 1) if attn_mask.shape[-3] == 1 else every)
+    return query, key, value, attn_mask
+
+
+def _split(x, heads: tuple[int, int]):
+    return x.reshape(*x.shape[:-3], *heads, *x.shape[-2:])
 
 
 def _scores_shape(query, key, value) -> tuple[int, ...]:

@@ -12,8 +12,9 @@ import numpy as np
 from autograd import kernels
 from autograd.errors import ArgumentError, DtypeError, ShapeError
 from autograd.op import Array, op
+from autograd.ops import loss_slope
 from autograd.ops.activation import logsigmoid
-from autograd.ops.loss_slope import limited, scaled_error, scaled_logistic_error
+from autograd.ops.loss_slope import limited
 from autograd.ops.transcendental import sigmoid
 from autograd.tensor import Tensor
 
@@ -91,6 +92,11 @@ def _total(weight):
     return None if weight is None else np.sum(weight)
 
 
+def _slopes(g):
+    """Where rules find slopes: the kernels, or for tensors the ops of the same names."""
+    return kernels.loss if type(g) is np.ndarray else loss_slope
+
+
 def _opposite(gradient, needs):
     """The gradients of input and target in a loss of their difference."""
     return gradient if needs[0] else None, -gradient if needs[1] else None
@@ -145,7 +151,7 @@ def mse_loss(input: Array, target: Array, size_average=None, reduce=None, reduct
 def _mse_rule(g, input, target, weight, reduction, needs):
     if weight is None and reduction != "none":
         scale = 2 * _scale(input.shape, reduction)
-        return _opposite(scaled_error(input, target, g, scale=scale), needs)
+        return _opposite(_slopes(g).scaled_error(input, target, g, scale), needs)
     share = _share(g, input.shape, reduction, weight, _total(weight))
     return _opposite(share * 2 * (input - target), needs)
 
@@ -318,7 +324,7 @@ def binary_cross_entropy_with_logits(input: Array, target: Array, weight: Array 
 
 def _bce_logits_input(g, input, target, weight, pos_weight, reduction):
     if weight is None and pos_weight is None and reduction != "none":
-        return scaled_logistic_error(input, target, g, scale=_scale(input.shape, reduction))
+        return _slopes(g).scaled_logistic_error(input, target, g, _scale(input.shape, reduction))
     share = _share(g, input.shape, reduction, weight)
     if pos_weight is None:
         return share * (sigmoid(input) - target)

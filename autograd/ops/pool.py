@@ -201,7 +201,10 @@ def _adaptive(input, output_size, axes: int):
     check_plane(input, axes)
     check_float(input)
     plane = input.shape[-axes:]
-    return kernels.pool.mean_spans(input, *map(spans, adaptive_size(output_size, plane), plane))
+    size = adaptive_size(output_size, plane)
+    if size == plane:  # each window is one element
+        return input.copy(order="K")
+    return kernels.pool.mean_spans(input, *map(spans, size, plane))
 
 
 @op(samples=adaptive_samples_1d, space="both")
@@ -254,6 +257,8 @@ def _share_samples(rng):
 def share_adaptively(input: Array, plane: tuple):
     """Share each element equally among the elements of its window in a `plane`."""
     size = input.shape[-len(plane) :]
+    if size == plane:
+        return input.copy(order="K")
     return kernels.pool.spread_spans(input, plane, *map(spans, size, plane))
 
 

@@ -41,15 +41,15 @@ def _count(n: int, k: int, s: int, p: int, d: int, ceil_mode: bool) -> int:
     span = d * (k - 1) + 1
     if p > span // 2:
         raise ShapeError(f"expected padding of at most half the window, {span}, got {p}")
-    if span > n + 2 * p:
-        raise ShapeError(
-            f"the window does not fit: it spans {span}, the input {n + 2 * p} (size {n}, padding "
-            f"2 x {p})"
-        )
     count, rest = divmod(n + 2 * p - span, s)
     count += 1
     # In ceil_mode a last, incomplete window counts, unless it starts beyond the input.
     count += bool(ceil_mode and rest and count * s < n + p)
+    if count < 1:
+        raise ShapeError(
+            f"the window does not fit: it spans {span}, the input {n + 2 * p} (size {n}, padding "
+            f"2 x {p})"
+        )
     starts = [i * s - p for i in range(count)]
     if d > 1 and any(start + max(0, -(start // d)) * d >= n for start in starts):
         raise ShapeError(f"a window of dilation {d} would miss all {n} elements of the input")

@@ -62,9 +62,13 @@ def test_bool_masks(shape):
     compare(*(results(lib, attention(lib, attn_mask=mask), arrays) for lib in (ag, torch)))
 
 
-def test_shared_heads():
-    arrays = [normal(N, 4, L, E), normal(N, 2, S, E), normal(N, 2, S, E)]
-    options = {"enable_gqa": True, "is_causal": True}
+@pytest.mark.parametrize("heads", [1, 2, 4])
+@pytest.mark.parametrize("shape", [None, (L, S), (N, 1, L, S), (N, 4, L, S), (4, 1, S)])
+def test_shared_heads(heads, shape):
+    arrays = [normal(N, 4, L, E), normal(N, heads, S, E), normal(N, heads, S, E)]
+    options = {"enable_gqa": True, "is_causal": shape is None}
+    if shape is not None:
+        options["attn_mask"] = np.random.default_rng(3).random(shape) < 0.6
     compare(*(results(lib, attention(lib, **options), arrays) for lib in (ag, torch)))
 
 

@@ -1,4 +1,4 @@
-"""New arrays that begin where a line of the cache does.
+"""Arrays that begin where a line of the cache does: new ones, and some to work in.
 
 Vectors that straddle two lines cost twice; NumPy's own memory begins 16 bytes after a line.
 """
@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from autograd.kernels.compiled.memory import ALIGNED
+from autograd.kernels.compiled.memory import ALIGNED, workspace
 
 SMALL = 1 << 12  # bytes; below, the place costs more to find than it gives
 
@@ -21,3 +21,10 @@ def empty(shape, dtype) -> np.ndarray:
         return np.empty(shape, dtype)
     raw = np.empty(size + ALIGNED, np.uint8)
     return np.ndarray(shape, dtype, raw, -raw.ctypes.data % ALIGNED)
+
+
+def scratch(*wanted: tuple) -> list[np.ndarray]:
+    """Arrays of these shapes and dtypes, in scratch memory: lost by the next call of its kind."""
+    sizes = [math.prod(shape) * np.dtype(dtype).itemsize for shape, dtype in wanted]
+    rows = workspace(len(wanted), max(sizes))
+    return [np.ndarray(*each, row) for each, row in zip(wanted, rows, strict=True)]

@@ -11,7 +11,7 @@ the filter.
 
 An image of one channel is first folded (`fold`), so that its runs are long; one of a few channels,
 row by row (`conv_folded`). Other ways where they are faster: one product for filters of one pixel,
-`depthwise` for a filter to each channel, `conv_tiny` for tiny images, and `winograd` for filters of
+`depthwise` for narrow groups, `conv_tiny` for tiny images, and `winograd` for filters of
 3 x 3 and many channels, which rounds a little more and which `WINOGRAD` (or the environment
 variable ``NUMBAGRAD_WINOGRAD=0``) switches off.
 """
@@ -228,7 +228,7 @@ def forward(x, w, bias, stride, padding, dilation, groups, relu=False):
         pixels = channels_last(x[:, :, :: stride[0], :: stride[1]]).reshape(1, -1, given)
         weight = w.reshape(1, outputs, given).transpose(0, 2, 1)
         gemm.run(pixels, weight, out.reshape(1, -1, outputs), bias, relu=relu)
-    elif given == 1 and groups == outputs > 1:
+    elif depthwise.suits(w.shape, groups, x.dtype):
         depthwise.forward(channels_last(x), w, bias, out, offsets, stride, relu)
     elif conv_folded.suits(w.shape, dilation, groups):
         conv_folded.forward(channels_last(x), w, bias, out, stride, padding, dilation, relu)
@@ -303,7 +303,7 @@ def input_gradient(g, w, x_shape, stride, padding, dilation, groups):
         if not whole:
             dx[...] = 0
             part[...] = target
-    elif given == 1 and groups == outputs > 1:
+    elif depthwise.suits(w.shape, groups, g.dtype):
         depthwise.input_gradient(errors, w, dx, stride, padding, dilation)
     elif conv_tiny.suits(*suited, stride, dilation, groups):
         conv_tiny.forward(errors, w, dx, None, corner, turned=True)
@@ -356,8 +356,8 @@ def weight_gradient(g, x, w_shape, stride, padding, dilation, groups):
         pixels = channels_last(x[:, :, :: stride[0], :: stride[1]]).reshape(1, -1, given)
         taps = np.empty((1, outputs, given), x.dtype)
         gemm.run(errors.reshape(1, -1, outputs).transpose(0, 2, 1), pixels, taps)
-    elif given == 1 and groups == outputs > 1:
-        taps = depthwise.weight_gradient(errors, channels_last(x), offsets, stride)
+    elif depthwise.suits(shape, groups, x.dtype):
+        taps = depthwise.weight_gradient(errors, channels_last(x), given, offsets, stride)
     elif outputs > conv_weight.FEW_OUTPUTS and conv_folded.suits(shape, dilation, groups):
         images = channels_last(x)
         dw = conv_folded.weight_gradient(errors, images, shape, stride, padding, dilation)

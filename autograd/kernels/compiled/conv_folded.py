@@ -52,6 +52,18 @@ def fold_row(size, source, shape, top, left, taps, dilation, columns, target):
             clear(place + end * pixel, (taps - end) * pixel)
 
 
+@inner
+def fold_seen(x, geometry, rows, columns, size, task, folded):
+    """Fold the rows of x (N, H, W, C) that a row of output sees: the `task`-th of all images."""
+    _, height, width, channels = x.shape
+    stride_y, stride_x, dilation, above, left, taps, across, _ = geometry
+    image, y = task // rows, task % rows
+    fold_row(
+        size, x.ctypes.data + size * image * height * width * channels, (height, width, channels),
+        y * stride_y - above, -left, taps, dilation, (columns - 1) * stride_x + across, folded,
+    )  # fmt: skip
+
+
 @kernel(lambda T: (array(T, 4), array(T, 3), array(T, 4, out=True), array(T, 1),
                    array(int64, 1), array(int64, 1), array(types.uint8, 2, out=True)))  # fmt: skip
 def correlate_folded(x, filters, out, bias, geometry, unit, space):
@@ -60,22 +72,17 @@ def correlate_folded(x, filters, out, bias, geometry, unit, space):
     `geometry`: strides, dilation of rows, padding above and at the left, size of the filter, and
     whether relu follows.
     """
-    n, height, width, channels = x.shape
+    n, channels = x.shape[0], x.shape[3]
     strips, depth, wide = filters.shape
     _, rows, columns, outputs = out.shape
-    stride_y, stride_x, dilation, above, left, taps, across, relu = geometry
+    stride_x, taps, relu = geometry[1], geometry[5], geometry[7]
     size, high, threads = unit[SIZE], unit[ROWS], len(space)
     start = bias.ctypes.data if bias.size else 0
     step, tiles = stride_x * taps * channels, (columns + high - 1) // high
     for thread in prange(threads):
         folded = space[thread].ctypes.data
         for task in range(n * rows * thread // threads, n * rows * (thread + 1) // threads):
-            image, y = task // rows, task % rows
-            fold_row(
-                size, x.ctypes.data + size * image * height * width * channels,
-                (height, width, channels), y * stride_y - above, -left, taps, dilation,
-                (columns - 1) * stride_x + across, folded,
-            )  # fmt: skip
+            fold_seen(x, geometry, rows, columns, size, task, folded)
             for s in range(strips):
                 done = 0
                 for t in range(tiles):
@@ -98,22 +105,17 @@ def correlate_outputs_folded(x, g, out, geometry, unit, space):
 
     `geometry` is that of `correlate_folded`. Each part of the rows has sums of its own.
     """
-    n, height, width, channels = x.shape
+    n, channels = x.shape[0], x.shape[3]
     _, rows, columns, outputs = g.shape
     parts, _, depth = out.shape
-    stride_y, stride_x, dilation, above, left, taps, across, _ = geometry
+    stride_x, taps = geometry[1], geometry[5]
     size, high, wide, threads = unit[SIZE], unit[ROWS], unit[COLUMNS], len(space)
     step, tiles = stride_x * taps * channels, (outputs + high - 1) // high
     for thread in prange(threads):
         folded = space[thread].ctypes.data
         for part in range(thread, parts, threads):
             for task in range(n * rows * part // parts, n * rows * (part + 1) // parts):
-                image, y = task // rows, task % rows
-                fold_row(
-                    size, x.ctypes.data + size * image * height * width * channels,
-                    (height, width, channels), y * stride_y - above, -left, taps, dilation,
-                    (columns - 1) * stride_x + across, folded,
-                )  # fmt: skip
+                fold_seen(x, geometry, rows, columns, size, task, folded)
                 for begin in range(0, depth, wide):
                     done = 0
                     for t in range(tiles):

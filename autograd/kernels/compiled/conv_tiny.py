@@ -148,7 +148,7 @@ def _set_apart(images) -> np.ndarray:
     Behind the last there is room for whole vectors.
     """
     unit, (n, length) = block("f"), (len(images), images[0].size)
-    row = apart.py_func(length, int(unit[LANES]))
+    row = getattr(apart, "py_func", apart)(length, int(unit[LANES]))
     rows = np.empty(n * row + int(unit[COLUMNS]), images.dtype)[: n * row].reshape(n, row)
     rows[:, :length] = images.reshape(n, length)
     return rows

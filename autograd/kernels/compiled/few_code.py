@@ -18,11 +18,11 @@ from __future__ import annotations
 import functools
 
 from llvmlite import ir
-from numba import cfunc, types
+from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from autograd.kernels.compiled.jit import caching
+from autograd.kernels.compiled.jit import callback
 from autograd.kernels.compiled.target import TARGET
 from autograd.kernels.compiled.tile import INT, INT32, KEEP, Vectors, integer
 
@@ -219,8 +219,7 @@ CODE = {
 @functools.cache
 def address(name: str, char: str) -> int:
     """Where the code of "contract" or "dot" stands, for numbers "f" or "d"."""
-    with caching() as cache:
-        code = cfunc(types.void(types.intp), cache=cache)(CODE[name, char])
+    code = callback(CODE[name, char], types.void(types.intp))
     KEEP.append(code)
     return code.address
 

@@ -6,7 +6,7 @@ import numpy as np
 from numba import prange, types
 
 from autograd.kernels.compiled.jit import array, inner, kernel
-from autograd.kernels.compiled.mathematics import sigmoid, tanh
+from autograd.kernels.compiled.mathematics import quick_tanh, sigmoid
 from autograd.kernels.compiled.product import SIZE, copy_row
 from autograd.kernels.compiled.sequence import (
     ONE,
@@ -41,7 +41,7 @@ def advance(like, size, hidden, gates, recalled, state):
     for j in range(hidden):
         reset = sigmoid(read(like, 0, gates, j))
         update = sigmoid(read(like, 1, gates + part, j))
-        new = tanh(read(like, 2, gates + 2 * part, j) + reset * read(like, 3, recalled, j))
+        new = quick_tanh(read(like, 2, gates + 2 * part, j) + reset * read(like, 3, recalled, j))
         write(like, 0, gates, j, reset)
         write(like, 1, gates + part, j, update)
         write(like, 2, gates + 2 * part, j, new)

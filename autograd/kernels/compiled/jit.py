@@ -12,6 +12,7 @@ threads. With numba's ``NUMBA_DISABLE_JIT=1`` kernels run as the Python that the
 from __future__ import annotations
 
 import hashlib
+import inspect
 import os
 import sys
 import tempfile
@@ -22,8 +23,13 @@ from types import FunctionType
 
 import numba
 import numpy as np
+from llvmlite import binding, ir
 from numba import types
 from numba.core import event
+from numba.core.caching import CompileResultCacheImpl, FunctionCache, NullCache
+from numba.core.ccallback import CFunc
+from numba.core.compiler_lock import global_compiler_lock
+from numba.core.runtime import rtsys
 
 from autograd.kernels import threads
 from autograd.kernels.compiled import loops
@@ -36,6 +42,7 @@ FAST = {"contract", "nsz", "reassoc"}
 PARALLEL_FROM = 1 << 15  # elementary operations; below, waking a thread costs more than it helps
 NUMPY_TYPES = {"f": types.float32, "d": types.float64}
 CHECKED = os.environ.get("NUMBAGRAD_BOUNDSCHECK", "0") == "1"
+AS_USUAL = inspect.Parameter.POSITIONAL_OR_KEYWORD
 intp = types.intp
 
 if TARGET.bits == 512:  # else LLVM prefers vectors of 256 bits; to be set before the first compile
@@ -55,7 +62,7 @@ def array(of: types.Type, ndim: int, layout: str = "C", out: bool = False) -> ty
 CORE = (
     "target", "jit", "loops", "apart", "memory", "vectors", "tile", "product", "mathematics",
     "sequence", "layout", "winograd_transform", "few_code", "conv_few", "turn", "pool_code",
-    "norm_rows", "attention_blocks",
+    "norm_rows", "attention_blocks", "narrow_code",
 )  # fmt: skip
 
 
@@ -94,6 +101,42 @@ def caching() -> Iterator[bool]:
         numba.config.CACHE_DIR = before
 
 
+class _Reduced(CompileResultCacheImpl):
+    """What is kept of compiled code: without that by which other code could be linked to it.
+
+    Nothing is, but its names have to be there. To read the rest takes longer than all else.
+    """
+
+    def reduce(self, result):
+        (name, kind, (code, linkable)), *others = super().reduce(result)
+        full, names = binding.parse_bitcode(linkable), ir.Module()
+        for function in full.functions:
+            if not function.is_declaration:
+                kept = ir.Function(names, ir.FunctionType(ir.VoidType(), []), function.name)
+                ir.IRBuilder(kept.append_basic_block()).ret_void()
+        for variable in full.global_variables:
+            if not variable.is_declaration:
+                kept = ir.GlobalVariable(names, ir.IntType(8), variable.name)
+                kept.initializer = ir.Constant(kept.value_type, 0)
+        return (name, kind, (code, binding.parse_assembly(str(names)).as_bitcode())), *others
+
+
+class _Cache(FunctionCache):
+    _impl_class = _Reduced
+
+    def load_overload(self, sig, target_context):
+        """Load without what only compiling needs: here numba imports a hundred modules."""
+        rtsys.initialize(target_context)
+        with self._guard_against_spurious_io_errors():
+            return self._load_overload(sig, target_context)
+
+
+def cache_of(function: FunctionType) -> FunctionCache | NullCache:
+    """Where code that nothing is linked to is kept."""
+    with caching() as possible:
+        return _Cache(function) if possible else NullCache()
+
+
 class _Announcer(event.Listener):
     """Says once for each family of kernels that it is being compiled."""
 
@@ -119,18 +162,26 @@ event.register("numba:compile", _Announcer())
 # -- the decorators --------------------------------------------------------------------------------
 
 
-def declare(function: Callable, *signature: types.Type, fastmath: set[str], **options) -> Callable:
-    """Have numba compile a function, when first called or at once for a signature."""
-    with caching() as cache:
-        return numba.njit(
-            *signature, cache=cache, nogil=True, error_model="numpy", fastmath=fastmath,
-            boundscheck=CHECKED, no_cfunc_wrapper=True, **options,
-        )(function)  # fmt: skip
+def declare(function: Callable, fastmath: set[str], **options) -> Callable:
+    """Have numba compile a function when asked to."""
+    return numba.njit(
+        nogil=True, error_model="numpy", fastmath=fastmath, boundscheck=CHECKED,
+        no_cfunc_wrapper=True, **options,
+    )(function)  # fmt: skip
 
 
 def inner(function: Callable, fastmath: set[str] = FAST, **options) -> Callable:
     """Declare a function that kernels call; it is compiled with them."""
-    return declare(function, fastmath=fastmath, **options)
+    with caching() as cache:
+        return declare(function, fastmath, cache=cache, **options)
+
+
+def callback(function: Callable, kind: types.Type, **options) -> CFunc:
+    """Compile a function at once, or load it from disk, to be called by its address."""
+    code = CFunc(function, (kind.args, kind.return_type), {}, options)
+    code._cache = cache_of(function)
+    code.compile()
+    return code
 
 
 class Kernel:
@@ -153,6 +204,7 @@ class Kernel:
         much = (first.size if work is None else work) >= PARALLEL_FROM and not threads.forked
         variant(*args, get_num_threads() if much else 1)
 
+    @global_compiler_lock
     def compile(self, char: str) -> Callable:
         """Compile for "f" or "d", or load from disk."""
         function = self.function
@@ -161,15 +213,32 @@ class Kernel:
             quiet = np.errstate(all="ignore")(function)
             variant = self.variants[char] = lambda *args: quiet(*args[:-1])
             return variant
-        names = {**function.__globals__, "_launch": LAUNCH, **loops.WORDS}
-        *parts, whole = loops.outlined(function, CHECKED)
+        signature = types.void(*self.signature(NUMPY_TYPES[char]), intp)
+        # Stands for the code on disk, which takes the number of parts too; it is never compiled.
+        original = self._named(function, function.__globals__, char)
+        takes, parts = inspect.signature(function), inspect.Parameter(loops.PARTS, AS_USUAL)
+        takes = takes.replace(parameters=[*takes.parameters.values(), parts])
+        original.__signature__ = takes
+        variant, cache = declare(original, self.fastmath), cache_of(original)
+        code = cache.load_overload(signature, variant.targetctx)
+        if code is None:
+            variant = self._outlined(char)
+            variant.compile(signature)
+            cache.save_overload(signature, variant.overloads[signature.args])
+        else:
+            variant.add_overload(code)
+        variant.disable_compile()
+        self.variants[char] = variant
+        return variant
+
+    def _outlined(self, char: str) -> Callable:
+        """Declare the kernel with its loops made functions of their own."""
+        names = {**self.function.__globals__, "_launch": LAUNCH, **loops.WORDS}
+        *parts, whole = loops.outlined(self.function, CHECKED)
         for part in parts:
             twin = self._named(part, names, char)
             names[part.__name__] = inner(twin, self.fastmath, no_cpython_wrapper=True)
-        signature = types.void(*self.signature(NUMPY_TYPES[char]), intp)
-        variant = declare(self._named(whole, names, char), signature, fastmath=self.fastmath)
-        self.variants[char] = variant
-        return variant
+        return declare(self._named(whole, names, char), self.fastmath)
 
     def _named(self, part: FunctionType, names: dict, char: str) -> FunctionType:
         # Another name for each dtype: numba's cache tells functions apart by name and line.

@@ -67,19 +67,19 @@ def logits(x, t, totals):
 
 
 def _elements(T):
-    return array(T, 1), array(T, 1), array(T, 1), T, array(T, 1, out=True)
+    return array(T, 1), array(T, 1), T, array(T, 1, out=True)
 
 
 @kernel(_elements)
-def errors(x, t, by, scale, out):
+def errors(x, t, scale, out):
     for i in prange(x.size):
-        out[i] = (scale * by[0]) * (x[i] - t[i])
+        out[i] = scale * (x[i] - t[i])
 
 
 @kernel(_elements)
-def logistic_errors(x, t, by, scale, out):
+def logistic_errors(x, t, scale, out):
     for i in prange(x.size):
-        out[i] = (scale * by[0]) * (sigmoid(x[i]) - t[i])
+        out[i] = scale * (sigmoid(x[i]) - t[i])
 
 
 def _flat(x, t):
@@ -101,8 +101,7 @@ def _total(function, x, t, reduction, work):
 
 def _scaled(function, x, t, by, scale, work):
     out = empty(x.shape, x.dtype)
-    by = np.asarray(by, x.dtype).reshape(1)
-    function(*_flat(x, t), by, scale, out.reshape(-1), work=work * x.size)
+    function(*_flat(x, t), float(by) * scale, out.reshape(-1), work=work * x.size)
     return out
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from numba import prange, types
 
 from autograd.kernels.compiled.jit import array, inner, kernel
-from autograd.kernels.compiled.mathematics import sigmoid, tanh
+from autograd.kernels.compiled.mathematics import quick_tanh, sigmoid
 from autograd.kernels.compiled.product import SIZE, copy_row
 from autograd.kernels.compiled.sequence import (
     ONE,
@@ -42,7 +42,7 @@ def advance(like, size, hidden, gates, cell, cell_out, shown):
     for j in range(hidden):
         i = sigmoid(read(like, 0, gates, j))
         f = sigmoid(read(like, 1, gates + part, j))
-        g = tanh(read(like, 2, gates + 2 * part, j))
+        g = quick_tanh(read(like, 2, gates + 2 * part, j))
         o = sigmoid(read(like, 3, gates + 3 * part, j))
         c = f * read(like, 4, cell, j) + i * g
         write(like, 0, gates, j, i)
@@ -51,7 +51,7 @@ def advance(like, size, hidden, gates, cell, cell_out, shown):
         write(like, 3, gates + 3 * part, j, o)
         write(like, 4, cell, j, c)
         write(like, 5, cell_out, j, c)
-        write(like, 6, shown, j, o * tanh(c))
+        write(like, 6, shown, j, o * quick_tanh(c))
 
 
 @kernel(lambda T: (*[array(T, 3, out=True)] * 2, array(T, 2, out=True),
@@ -129,7 +129,7 @@ def retreat(like, size, hidden, gates, cell, before, d_step, d_cell, d_gates):
     for j in range(hidden):
         i, f = read(like, 0, gates, j), read(like, 0, gates + part, j)
         g, o = read(like, 0, gates + 2 * part, j), read(like, 0, gates + 3 * part, j)
-        shown, d = tanh(read(like, 0, cell, j)), read(like, 0, d_step, j)
+        shown, d = quick_tanh(read(like, 0, cell, j)), read(like, 0, d_step, j)
         d_c = read(like, 1, d_cell, j) + d * o * (one - shown * shown)
         write(like, 2, d_gates, j, d_c * g * (i * (one - i)))
         write(like, 3, d_gates + part, j, d_c * read(like, 0, before, j) * (f * (one - f)))

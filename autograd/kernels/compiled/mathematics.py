@@ -42,14 +42,27 @@ TANH = tuple(
 )
 
 
-def fitted(function, low: float, high: float, degree: int) -> tuple[np.float32, ...]:
-    """The polynomial that equals `function` at the Chebyshev points of an interval, as float32."""
-    angles = (2 * np.arange(degree + 1) + 1) * math.pi / (2 * degree + 2)
+def fitted(
+    function, low: float, high: float, degree: int, below: int = 0
+) -> tuple[np.float32, ...]:
+    """The polynomial that equals `function` at the Chebyshev points of an interval, as float32.
+
+    Or the quotient P / Q of two: first the coefficients of P, then those of Q, whose degree is
+    `below`, but for its first, which is 1.
+    """
+    count = degree + below + 1
+    angles = (2 * np.arange(count) + 1) * math.pi / (2 * count)
     points = (low + high) / 2 + (high - low) / 2 * np.cos(angles)
-    matrix = np.vander(points, degree + 1, increasing=True)
-    return tuple(map(np.float32, np.linalg.solve(matrix, [function(x) for x in points])))
+    values = np.array([function(x) for x in points])
+    powers = np.vander(points / high, count, increasing=True)  # P(x) - f(x) (Q(x) - 1) = f(x)
+    matrix = np.hstack([powers[:, : degree + 1], -values[:, None] * powers[:, 1 : below + 1]])
+    scale = high ** -np.array([*range(degree + 1), *range(1, below + 1)], float)
+    return tuple(map(np.float32, np.linalg.solve(matrix, values) * scale))
 
 
+# tanh(x) = x P(x^2) / Q(x^2) up to 9, where it is 1 in float32; off by 3e-7 of it at most.
+QUOTIENT_END = np.float32(9)
+QUOTIENT = fitted(lambda square: math.tanh(square**0.5) / square**0.5, 0, 81, 5, 5)
 # erf(x) = x P(x^2) up to 1, and 1 - exp(Q(x)) from there to 4, where it is 1 in float32: the
 # logarithm of erfc is nearly a parabola.
 ERF = fitted(lambda square: math.erf(square**0.5) / square**0.5, 0, 1, 6)
@@ -108,6 +121,11 @@ def exp(x: float) -> float:
 
 def tanh(x: float) -> float:
     """The hyperbolic tangent."""
+    return np.tanh(x)
+
+
+def quick_tanh(x: float) -> float:
+    """The hyperbolic tangent in half the time, off by up to 5 units in the last place."""
     return np.tanh(x)
 
 
@@ -178,6 +196,24 @@ def _tanh(x):
         large = ONE - np.float32(2) / (exp(np.float32(2) * size) + ONE)
         large = choose(x < np.float32(0), -large, large)
         return choose(size < SMALL, small, large)
+
+    return of_float32
+
+
+@overload(quick_tanh, jit_options=EXACT)
+def _quick_tanh(x):
+    if x != types.float32:
+        return lambda x: math.tanh(x)
+    p0, p1, p2, p3, p4, p5, q1, q2, q3, q4, q5 = QUOTIENT
+
+    def of_float32(x):
+        inside = choose(x > QUOTIENT_END, QUOTIENT_END, x)
+        inside = choose(inside < -QUOTIENT_END, -QUOTIENT_END, inside)
+        z = inside * inside
+        above = ((((p5 * z + p4) * z + p3) * z + p2) * z + p1) * z + p0
+        y = inside * above / (((((q5 * z + q4) * z + q3) * z + q2) * z + q1) * z + ONE)
+        y = choose(y > ONE, ONE, y)  # rounding may carry it over
+        return choose(y < -ONE, -ONE, y)
 
     return of_float32
 

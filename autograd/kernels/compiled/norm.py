@@ -15,7 +15,7 @@ import numpy as np
 from numba import prange, types
 
 from autograd.kernels.compiled.apart import apart
-from autograd.kernels.compiled.arrays import empty
+from autograd.kernels.compiled.arrays import scratch
 from autograd.kernels.compiled.jit import array, inner, kernel
 from autograd.kernels.compiled.norm_form import find_form, like_of, vector_of
 from autograd.kernels.compiled.norm_rows import PARTS, backward_rows, forward_rows
@@ -214,10 +214,10 @@ def backward_columns(g, x, weight, mean, var, eps, dx, dvectors, parts, total):
 def moments(x):
     """The mean of a row and the sum of squares around it."""
     number = x.dtype.type
-    total, square = number(0), number(0)
+    base, total, square = x[0], number(0), number(0)  # taken off, lest a large mean takes digits
     for i in range(len(x)):
-        total += x[i]
-    mean = number(total / len(x))
+        total += x[i] - base
+    mean = base + number(total / len(x))
     for i in range(len(x)):
         square += (x[i] - mean) * (x[i] - mean)
     return mean, square
@@ -311,7 +311,7 @@ def _space(x, count):
     """Memory for `count` sums of each column in each block of rows, and for two of all rows."""
     outer, rows, columns = x.shape
     blocks = max(1, min(rows, rows * columns * x.itemsize // BLOCK_BYTES))
-    return empty((outer, blocks, count, columns), x.dtype), np.empty((2, columns))
+    return scratch(((outer, blocks, count, columns), x.dtype), ((2, columns), np.float64))
 
 
 def forward(x, weight, bias, axes, eps):
@@ -348,10 +348,11 @@ def backward(g, x, weight, bias, mean, var, axes, eps, needs):
                          variances.reshape(by_column), eps, result, dvectors,
                          *_space(seen, 4))  # fmt: skip
     elif form.kind == "rows":
-        parts = np.zeros((max(1, min(PARTS, len(seen))), 2, form.vector), x.dtype)
+        (parts,) = scratch(((max(1, min(PARTS, len(seen))), 2, form.vector), x.dtype))
+        parts.fill(0)
         backward_rows(errors, seen, vector, means, variances, eps, result, dvectors, parts)
     else:
-        sums = np.empty((2, seen.shape[1] * seen.shape[2]))
+        (sums,) = scratch(((2, seen.shape[1] * seen.shape[2]), np.float64))
         backward_planes(errors, seen, vector, means, variances, eps, result, dvectors, sums)
     return (
         dx if needs[0] else None,

@@ -19,7 +19,15 @@ from numba import prange, types
 from autograd.kernels.compiled.arrays import empty
 from autograd.kernels.compiled.jit import array, get_num_threads, inner, intp, kernel
 from autograd.kernels.compiled.memory import workspace
-from autograd.kernels.compiled.pool_code import CHOSEN, LARGEST, SEVERAL, SUM, pool_row, turn_bytes
+from autograd.kernels.compiled.pool_code import (
+    CHOSEN,
+    LARGEST,
+    SEVERAL,
+    SUM,
+    address,
+    pool_row,
+    turn_bytes,
+)
 from autograd.kernels.compiled.pool_plan import counts, frozen, places, span_plan, window_plan
 from autograd.kernels.compiled.product import LANES, SIZE
 from autograd.kernels.compiled.target import TARGET
@@ -33,7 +41,7 @@ int64, uint8 = types.int64, types.uint8
 @kernel(lambda T: (array(T, 1), array(uint8, 1, out=True), array(T, 1, out=True), intp,
                    array(int64, 1), array(int64, 1), array(int64, 2), array(int64, 2),
                    array(int64, 3, out=True), intp, intp))  # fmt: skip
-def pool(x, taps, out, mode, plane, size, begins, reads, space, wide, outer):
+def pool(x, taps, out, mode, plane, size, begins, reads, space, code, outer):
     """Write every pixel of `outer` images of `size`, from images of sizes and channels `plane`.
 
     `begins` has for each axis where the `reads` of each position begin; then a number for each
@@ -49,7 +57,7 @@ def pool(x, taps, out, mode, plane, size, begins, reads, space, wide, outer):
                 x, x.ctypes.data + each * o * given,
                 taps.ctypes.data + o * (given if mode == CHOSEN else made),
                 out.ctypes.data + each * o * made, mode, plane, size, begins, reads,
-                space[thread], wide, z, y,
+                space[thread], code, z, y,
             )  # fmt: skip
 
 
@@ -124,8 +132,8 @@ def rows_read(begins, reads, first, last, height):
 
 
 @inner
-def pool_block(x, taps, out, mode, plane, size, begins, reads, listed, memory, unit, first, y,
-               end):  # fmt: skip
+def pool_block(x, taps, out, mode, plane, size, begins, reads, listed, memory, unit, code, first,
+               y, end):  # fmt: skip
     """Rows `y` to `end` of some planes, from `first` on, turned around on the way in and out."""
     wide, lanes, each = plane[3], unit[LANES], unit[SIZE]
     images = min(wide, len(x) - first)
@@ -149,7 +157,7 @@ def pool_block(x, taps, out, mode, plane, size, begins, reads, listed, memory, u
         for row in range(y, end):
             pool_row(
                 x, seen - each * wide * begin, marks.ctypes.data - shift,
-                made - each * wide * made_begin, mode, plane, size, begins, reads, listed, lanes,
+                made - each * wide * made_begin, mode, plane, size, begins, reads, listed, code,
                 z, row,
             )  # fmt: skip
     turn_out(
@@ -163,8 +171,9 @@ def pool_block(x, taps, out, mode, plane, size, begins, reads, listed, memory, u
 @kernel(lambda T: (array(T, 2), array(uint8, 2, out=True), array(T, 2, out=True), intp,
                    array(int64, 1), array(int64, 1), array(int64, 2), array(int64, 2),
                    array(int64, 3, out=True), array(uint8, 2, out=True), array(int64, 1),
-                   intp))  # fmt: skip
-def pool_planes(x, taps, out, mode, plane, size, begins, reads, space, memory, unit, bands):
+                   intp, intp))  # fmt: skip
+def pool_planes(x, taps, out, mode, plane, size, begins, reads, space, memory, unit, code,
+                bands):  # fmt: skip
     """The same for planes, one after another in memory: `plane` has how many lie side by side."""
     threads, wide = len(space), plane[3]
     tasks = (len(x) + wide - 1) // wide * bands
@@ -173,7 +182,7 @@ def pool_planes(x, taps, out, mode, plane, size, begins, reads, space, memory, u
             band = task % bands
             pool_block(
                 x, taps, out, mode, plane, size, begins, reads, space[thread], memory[thread],
-                unit, task // bands * wide, size[1] * band // bands,
+                unit, code, task // bands * wide, size[1] * band // bands,
                 size[1] * (band + 1) // bands,
             )  # fmt: skip
 
@@ -228,36 +237,25 @@ def _run(mode, x, plan, size, taps=None):
         numbers = x.itemsize * (given + made) + max(given, made)
         several = planes >= SEVERAL * lanes * threads and numbers * SEVERAL * lanes <= TURNED_BYTES
         wide = SEVERAL * lanes if several else lanes
-        bands = (
-            1
-            if axes == 3
-            else min(size[-2], -(-numbers * wide // TURNED_BYTES))
-            if axes == 2
-            else 1
-        )
+        bands = min(size[-2], -(-numbers * wide // TURNED_BYTES)) if axes == 2 else 1
         pool_planes(
             x.reshape(planes, given), marks, out, mode, np.array([*whole, *plane, wide]),
             np.array([*whole, *size]), plan.begins, plan.reads, listed,
-            workspace(threads, numbers * wide + x.itemsize * lanes * lanes), unit, bands,
-            work=work,
+            workspace(threads, numbers * wide + x.itemsize * lanes * lanes), unit,
+            address(x.dtype.char), bands, work=work,
         )  # fmt: skip
     else:
         pool(
             _flat(x, axes), marks, out, mode, np.array([*whole, *plane, lead[-1]]),
             np.array([*whole, *size]), plan.begins, plan.reads, listed,
-            TARGET.bits // (8 * x.itemsize), math.prod(lead[:-1]), work=work,
+            address(x.dtype.char), math.prod(lead[:-1]), work=work,
         )  # fmt: skip
+    results = (out, marks) if mode == LARGEST else (out,)
     if first:
-        out, marks = (
-            out.reshape(*lead, *size),
-            marks.reshape(*lead, *size) if mode == LARGEST else None,
-        )
+        results = tuple(array.reshape(*lead, *size) for array in results)
     else:
-        out, marks = (
-            _unflat(out, lead, size),
-            _unflat(marks, lead, size) if mode == LARGEST else None,
-        )
-    return (out, marks) if mode == LARGEST else out
+        results = tuple(_unflat(array, lead, size) for array in results)
+    return results if mode == LARGEST else results[0]
 
 
 # -- the functions ---------------------------------------------------------------------------------

@@ -5,17 +5,20 @@ A pixel has a list of what it reads: how far away, and which element of the wind
 
 from __future__ import annotations
 
+import functools
+
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from autograd.kernels.compiled.jit import inner
-from autograd.kernels.compiled.tile import INT, Vectors, integer, transposed
+from autograd.kernels.compiled.jit import callback, inner
+from autograd.kernels.compiled.tile import INT, KEEP, Vectors, call, integer, transposed
 
 LARGEST, CHOSEN, SUM = range(3)  # what is done with what is read
 SEVERAL = 4  # vectors at once, where there are so many channels
 BYTE = ir.IntType(8)
+PIXEL = ("mode", "source", "taps", "reads", "count", "channels", "out")
 
 
 class Bytes(Vectors):
@@ -62,25 +65,6 @@ class Lanes:
 
     def variables(self, value):
         return [cgutils.alloca_once_value(self.of.builder, value) for _ in range(self.count)]
-
-
-def _make(emit, count: int, masked: bool):
-    """An intrinsic that pools `count` vectors of channels, or one of which `lanes` are there."""
-
-    @intrinsic
-    def write(typingctx, like, source, taps, reads, reads_count, lanes, out):
-        def codegen(context, builder, signature, arguments):
-            _, source, taps, reads, reads_count, lanes, out = arguments
-            v = Vectors(builder, signature.args[0].dtype)
-            mask = v.below(lanes, 0) if masked else None
-            numbers, bytes_ = Lanes(v, count, mask), Lanes(Bytes(v), count, mask)
-            reads = builder.inttoptr(reads, INT.as_pointer())
-            place, marks = v.pointer(out), bytes_.of.pointer(taps)
-            emit(builder, numbers, bytes_, v.pointer(source), marks, reads, reads_count, place)
-
-        return types.void(like, source, taps, reads, reads_count, lanes, out), codegen
-
-    return write
 
 
 def emit_largest(builder, numbers, bytes_, source, taps, reads, count, out):
@@ -130,15 +114,84 @@ def emit_sum(builder, numbers, bytes_, source, taps, reads, count, out):
     numbers.store(map(builder.load, totals), out)
 
 
-largest_4, largest_1, largest_part = (
-    _make(emit_largest, n, part) for n, part in ((SEVERAL, False), (1, False), (1, True))
-)
-chosen_4, chosen_1, chosen_part = (
-    _make(emit_chosen, n, part) for n, part in ((SEVERAL, False), (1, False), (1, True))
-)
-sum_4, sum_1, sum_part = (
-    _make(emit_sum, n, part) for n, part in ((SEVERAL, False), (1, False), (1, True))
-)
+EMIT = {LARGEST: emit_largest, CHOSEN: emit_chosen, SUM: emit_sum}
+
+
+def _emit_channels(v: Vectors, emit, x: dict) -> None:
+    """Pool all channels of a pixel: several vectors at once, single ones, and what is left."""
+    builder, channels = v.builder, x["channels"]
+    places = v.pointer(x["source"]), Bytes(v).pointer(x["taps"]), v.pointer(x["out"])
+    reads = builder.inttoptr(x["reads"], INT.as_pointer())
+
+    def pool(first, count, mask=None):
+        numbers, bytes_ = Lanes(v, count, mask), Lanes(Bytes(v), count, mask)
+        source, taps, out = (builder.gep(place, [first]) for place in places)
+        emit(builder, numbers, bytes_, source, taps, reads, x["count"], out)
+
+    done = integer(0)
+    for count in (SEVERAL, 1):
+        wide, begin = integer(count * v.lanes), done
+        blocks = builder.sdiv(builder.sub(channels, begin), wide)
+        with cgutils.for_range(builder, blocks) as block:
+            pool(builder.add(begin, builder.mul(block.index, wide)), count)
+        done = builder.add(begin, builder.mul(blocks, wide))
+    rest = builder.sub(channels, done)
+    with builder.if_then(builder.icmp_signed(">", rest, integer(0))):
+        pool(done, 1, v.below(rest, 0))
+
+
+def _make(of: types.Type):
+    """The intrinsic that pools a pixel of numbers of this type."""
+
+    @intrinsic
+    def pixel(typingctx, mode, source, taps, reads, count, channels, out):
+        def codegen(context, builder, signature, arguments):
+            x = dict(zip(PIXEL, arguments, strict=True))
+            end = builder.append_basic_block("end")
+            choice = builder.switch(x["mode"], end)
+            for mode, emit in EMIT.items():
+                case = builder.append_basic_block(emit.__name__)
+                choice.add_case(integer(mode), case)
+                builder.position_at_end(case)
+                _emit_channels(Vectors(builder, of), emit, x)
+                builder.branch(end)
+            builder.position_at_end(end)
+            return context.get_dummy_value()
+
+        return types.void(*[types.intp] * len(PIXEL)), codegen
+
+    return pixel
+
+
+pixel_float32, pixel_float64 = _make(types.float32), _make(types.float64)
+
+
+def _pixel_f(mode, source, taps, reads, count, channels, out):
+    pixel_float32(mode, source, taps, reads, count, channels, out)
+
+
+def _pixel_d(mode, source, taps, reads, count, channels, out):
+    pixel_float64(mode, source, taps, reads, count, channels, out)
+
+
+@functools.cache
+def address(char: str) -> int:
+    """Where the code stands that pools a pixel, for numbers "f" or "d"."""
+    function = {"f": _pixel_f, "d": _pixel_d}[char]
+    code = callback(function, types.void(*[types.intp] * len(PIXEL)))
+    KEEP.append(code)
+    return code.address
+
+
+@intrinsic
+def call_pixel(typingctx, address, mode, source, taps, reads, count, channels, out):
+    """Pool a pixel with the code at `address`."""
+
+    def codegen(context, builder, signature, arguments):
+        call(builder, arguments[0], arguments[1:])
+        return context.get_dummy_value()
+
+    return types.void(*[types.intp] * (1 + len(PIXEL))), codegen
 
 
 @intrinsic
@@ -176,7 +229,7 @@ def find_reads(plane, begins, reads, z, y, x, space):
 
 
 @inner
-def pool_row(like, source, marks, target, mode, plane, size, begins, reads, space, wide, z, y):
+def pool_row(like, source, marks, target, mode, plane, size, begins, reads, space, code, z, y):
     """A row of output pixels; those that read alike follow each other.
 
     The images begin at the addresses `source` and `target`, of what is read and of what is made;
@@ -192,31 +245,7 @@ def pool_row(like, source, marks, target, mode, plane, size, begins, reads, spac
         first, place = 0, (pixel + column) * channels
         if count:
             first = reads[begins[2, column], 0] * channels
-        c = 0
-        while c < channels:
-            left = channels - c
-            lanes = SEVERAL * wide if left >= SEVERAL * wide else min(wide, left)
-            given, to = source + each * (first + c), target + each * (place + c)
-            if mode == LARGEST:
-                mark = marks + place + c
-                if lanes > wide:
-                    largest_4(like, given, mark, listed, count, lanes, to)
-                elif lanes == wide:
-                    largest_1(like, given, mark, listed, count, lanes, to)
-                else:
-                    largest_part(like, given, mark, listed, count, lanes, to)
-            elif mode == CHOSEN:
-                mark = marks + first + c
-                if lanes > wide:
-                    chosen_4(like, given, mark, listed, count, lanes, to)
-                elif lanes == wide:
-                    chosen_1(like, given, mark, listed, count, lanes, to)
-                else:
-                    chosen_part(like, given, mark, listed, count, lanes, to)
-            elif lanes > wide:
-                sum_4(like, given, given, listed, count, lanes, to)
-            elif lanes == wide:
-                sum_1(like, given, given, listed, count, lanes, to)
-            else:
-                sum_part(like, given, given, listed, count, lanes, to)
-            c += lanes
+        call_pixel(
+            code, mode, source + each * first, marks + (first if mode == CHOSEN else place), listed,
+            count, channels, target + each * place,
+        )  # fmt: skip

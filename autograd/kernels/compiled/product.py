@@ -12,11 +12,11 @@ from __future__ import annotations
 import functools
 
 import numpy as np
-from numba import carray, cfunc, types
+from numba import carray, types
 from numba.extending import intrinsic
 
 from autograd.kernels.compiled import tile
-from autograd.kernels.compiled.jit import caching, inner
+from autograd.kernels.compiled.jit import callback, inner
 from autograd.kernels.compiled.tile import (
     CHUNK,
     KEEP,
@@ -197,8 +197,7 @@ def block(char: str) -> np.ndarray:
     It is compiled once, for all kernels and for numbers of all types.
     """
     kind = types.void(types.CPointer(types.int64), *[types.intp] * 15)
-    with caching() as cache:
-        code = cfunc(kind, cache=cache, nogil=True, error_model="numpy")(multiply)
+    code = callback(multiply, kind, nogil=True, error_model="numpy")
     KEEP.append(code)
     return np.append(tile.block(char), code.address)
 

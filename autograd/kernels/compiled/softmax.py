@@ -12,7 +12,7 @@ import numpy as np
 from numba import prange, types
 
 from autograd.kernels.compiled.apart import apart
-from autograd.kernels.compiled.arrays import empty
+from autograd.kernels.compiled.arrays import empty, scratch
 from autograd.kernels.compiled.jit import array, inner, kernel
 from autograd.kernels.compiled.mathematics import exp, larger
 
@@ -170,7 +170,7 @@ def _run(rows, columns, log, axis, *arrays):
     if sizes[2] == 1:
         rows(*(each[:, :, 0] for each in seen), log, memory.reshape(sizes)[:, :, 0], work=work)
     else:
-        space = empty((sizes[0], 2, sizes[2]), like.dtype)
+        (space,) = scratch(((sizes[0], 2, sizes[2]), like.dtype))
         columns(*seen, log, space, memory.reshape(sizes), work=work)
     return memory.transpose(np.argsort(order))
 

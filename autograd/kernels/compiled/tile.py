@@ -18,11 +18,11 @@ from itertools import product
 
 import numpy as np
 from llvmlite import ir
-from numba import cfunc, types
+from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from autograd.kernels.compiled.jit import NUMPY_TYPES, caching
+from autograd.kernels.compiled.jit import NUMPY_TYPES, callback
 from autograd.kernels.compiled.target import TARGET
 from autograd.kernels.compiled.vectors import INT, INT32, Vectors, fetch, integer
 
@@ -240,11 +240,10 @@ def block(char: str) -> np.ndarray:
     """All a kernel needs to know of the building block for numbers "f" or "d": see `Place`."""
     of = NUMPY_TYPES[char]
     tile, transpose = {"f": (_tile_f, _transpose_f), "d": (_tile_d, _transpose_d)}[char]
-    with caching() as cache:
-        compiled = [
-            cfunc(types.void(*[types.intp] * count), cache=cache)(function)
-            for function, count in ((tile, len(TILE_ARGUMENTS)), (transpose, 5))
-        ]
+    compiled = [
+        callback(function, types.void(*[types.intp] * count))
+        for function, count in ((tile, len(TILE_ARGUMENTS)), (transpose, 5))
+    ]
     KEEP.extend(compiled)
     lanes, (rows, vectors) = TARGET.bits // of.bitwidth, TARGET.tile
     addresses = [function.address for function in compiled]

@@ -267,9 +267,12 @@ def suits(dtype, x_shape, w_shape, out_size, stride, dilation, groups) -> bool:
     )
 
 
+plainly_apart = getattr(apart, "py_func", apart)  # with NUMBA_DISABLE_JIT it is plain already
+
+
 def _elements(count: int, line: int) -> int:
     """The numbers of all elements of so many lines."""
-    return ELEMENTS * apart.py_func(count * line, int(block("f")[LANES]))
+    return ELEMENTS * plainly_apart(count * line, int(block("f")[LANES]))
 
 
 @functools.lru_cache(256)
@@ -329,7 +332,7 @@ def _tiles(out) -> int:
 
 def _tables(threads):
     """Room for the addresses of a tile's pixels, for each thread."""
-    return np.empty((threads, apart.py_func(ELEMENTS, 8)), np.int64)
+    return np.empty((threads, plainly_apart(ELEMENTS, 8)), np.int64)
 
 
 def forward(x, w, out, bias, corner, relu=False, turned=False) -> None:
