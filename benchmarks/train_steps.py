@@ -4,12 +4,13 @@ Every side runs in a process of its own; both are asked for a few steps in turn 
 that a machine whose speed drifts treats both alike. Printed are medians; a ratio below 1 means that
 this library is faster.
 
-    python benchmarks/train_steps.py [--only LeNet,GRU] [--rounds 5] [--sides channels_last,fused]
+    python benchmarks/train_steps.py [--only LeNet,GRU] [--rounds 5] [--sides compile,jax]
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import math
 import os
@@ -19,10 +20,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from worker import SIDES
 from workloads import WORKLOADS
 
 HERE = Path(__file__).resolve().parent
-SIDES = ("ours", "eager", "channels_last", "fused", "compile")
 WARM_UP = 3  # rounds before those that count
 
 
@@ -52,10 +53,19 @@ class Side:
         self.process.wait()
 
 
+def can_build(side: str, workload: str) -> bool:
+    """Whether a side has that workload: in JAX not all are written."""
+    if side != "jax":
+        return True
+    import workloads_jax
+
+    return workloads_jax.find(workload) is not None
+
+
 def measure(name: str, sides: list[str], rounds: int, threads: int) -> dict:
     """Train one workload on all sides in turn."""
     steps = WORKLOADS[name].steps
-    running = [Side(name, side, threads) for side in sides]
+    running = [Side(name, side, threads) for side in sides if can_build(side, name)]
     try:
         for side in running:
             for _ in range(WARM_UP):
@@ -85,6 +95,10 @@ def ratio(row: dict, side: str = "eager") -> float:
     return row["ours"]["ms"] / row[side]["ms"]
 
 
+def cell(row: dict, side: str) -> str:
+    return f"{ratio(row, side):.2f}" if side in row else "n/a"
+
+
 def roof() -> float:
     """The multiply-adds that all cores reach in the innermost loop, as operations a second."""
     command = [sys.executable, str(HERE / "roof.py")]
@@ -102,7 +116,7 @@ def heading(sides: list[str]) -> str:
 
 def line(row: dict, sides: list[str], peak_flops: float) -> str:
     share = (row["flops"] or math.nan) / (row["ours"]["ms"] / 1e3) / peak_flops
-    others = "".join(f"{ratio(row, side):>16.2f}" for side in sides[2:])
+    others = "".join(f"{cell(row, side):>16}" for side in sides[2:])
     return (
         f"{row['workload']:<47}{row['ours']['ms']:>9.2f}{row['eager']['ms']:>12.2f}"
         f"{ratio(row):>7.2f}{row['target']:>8.2f}{share:>6.0%}{row['ours']['peak'] >> 20:>7}"
@@ -132,7 +146,9 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument(
-        "--sides", default="", help="columns more: channels_last, fused, compile (torch.compile)"
+        "--sides",
+        default="",
+        help=f"columns more, separated by commas: {', '.join(SIDES[2:])}",
     )
     parser.add_argument(
         "--out", type=Path, default=HERE / "results", help="folder of JSON and chart"
@@ -143,6 +159,8 @@ def main() -> int:
     sides = ["ours", "eager", *filter(None, arguments.sides.split(","))]
     if unknown := set(sides) - {*SIDES}:
         parser.error(f"--sides knows {', '.join(SIDES[2:])}, not {', '.join(sorted(unknown))}")
+    if "jax" in sides and not importlib.util.find_spec("jax"):
+        parser.error("--sides jax needs JAX, which this library does not: pip install jax")
     peak_flops = roof()
     print(f"{platform.processor() or platform.machine()}, {arguments.threads} threads, measured "
           f"roof {peak_flops / 1e9:.0f} GFLOP/s")  # fmt: skip

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import resource
 import sys
 import time
 import warnings
 
 from workloads import WORKLOADS, Lib
+
+SIDES = ("ours", "eager", "channels_last", "fused", "compile", "jax")
 
 
 def ours(threads: int) -> Lib:
@@ -38,6 +41,15 @@ def pytorch(threads: int, fused: bool, channels_last: bool, compiled: bool) -> L
     )  # fmt: skip
 
 
+def jax_step(workload: str, threads: int):
+    """The step in JAX, which is compiled for as many cores as the process may use."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
+    import workloads_jax
+
+    return workloads_jax.find(workload)()
+
+
 def flops(step) -> int:
     """The multiplications and additions of one step, as PyTorch counts them."""
     from torch.utils.flop_counter import FlopCounterMode
@@ -50,18 +62,17 @@ def flops(step) -> int:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("workload")
-    parser.add_argument("side", choices=("ours", "eager", "channels_last", "fused", "compile"))
+    parser.add_argument("side", choices=SIDES)
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
-    side = arguments.side
-    if side == "ours":
-        lib = ours(arguments.threads)
+    side, threads = arguments.side, arguments.threads
+    if side == "jax":
+        step = jax_step(arguments.workload, threads)
     else:
-        lib = pytorch(
-            arguments.threads, side == "fused", side == "channels_last", side == "compile"
-        )
-    step = WORKLOADS[arguments.workload].build(lib)
+        mode = side == "fused", side == "channels_last", side == "compile"
+        lib = ours(threads) if side == "ours" else pytorch(threads, *mode)
+        step = WORKLOADS[arguments.workload].build(lib)
     count = flops(step) if side == "eager" else None
     for line in sys.stdin:
         seconds = []
