@@ -66,6 +66,7 @@ _LATER = {
     "load": "autograd.serialize",
     "load_checkpoint": "autograd.serialize",
     "make_dot": "autograd.graph",
+    "memory_report": "autograd.memory",
     "profiler": "autograd.profiler",
     "save": "autograd.serialize",
     "save_checkpoint": "autograd.serialize",

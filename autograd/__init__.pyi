@@ -64,6 +64,7 @@ from autograd.layout import asarray as asarray
 from autograd.layout import empty_permuted as empty_permuted
 from autograd.layout import empty_strided as empty_strided
 from autograd.layout import frombuffer as frombuffer
+from autograd.memory import memory_report as memory_report
 from autograd.mode import detect_anomaly as detect_anomaly
 from autograd.mode import enable_grad as enable_grad
 from autograd.mode import inference_mode as inference_mode

@@ -143,6 +143,7 @@ from nn.squash import (
     Tanh,
     Tanhshrink,
 )
+from nn.stochastic import DropConnect, StochasticPool2d
 from nn.summary import summary
 from nn.transformer import (
     Transformer,
@@ -198,6 +199,7 @@ __all__ = [
     "CosineEmbeddingLoss",
     "CosineSimilarity",
     "CrossEntropyLoss",
+    "DropConnect",
     "Dropout",
     "Dropout1d",
     "Dropout2d",
@@ -299,6 +301,7 @@ __all__ = [
     "Softplus",
     "Softshrink",
     "Softsign",
+    "StochasticPool2d",
     "Tanh",
     "Tanhshrink",
     "Threshold",

@@ -18,6 +18,8 @@ from optim.muon import Muon as Muon
 from optim.nadam import NAdam as NAdam
 from optim.optimizer import Optimizer as Optimizer
 from optim.radam import RAdam as RAdam
+from optim.range_test import RangeTest as RangeTest
+from optim.range_test import range_test as range_test
 from optim.rmsprop import RMSprop as RMSprop
 from optim.rprop import Rprop as Rprop
 from optim.sgd import SGD as SGD

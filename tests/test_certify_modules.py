@@ -17,6 +17,7 @@ PAIR = ((3, 2), (3, 2))
 SIGNS, LABELS = np.array([1.0, -1.0, 1.0]), np.array([1, 0, 1])
 SHARES = np.array([[0.3, 0.9], [0.6, 0.2], [0.7, 0.4]])
 ROWS = np.array([[0.3, 0.7], [0.6, 0.4], [0.25, 0.75]])
+POSITIVE = np.arange(1.0, 19.0).reshape(2, 3, 3) ** 0.5
 PLACES = np.array([[[[0, 3], [9, 14]], [[1, 2], [4, 15]]]])  # where the largest were, in IMAGE
 
 ACTIVATIONS = (
@@ -38,6 +39,7 @@ TABLE: dict[str, tuple] = {
     "Dropout3d()": (BLOCK,),
     "AlphaDropout()": ((2, 4),),
     "FeatureAlphaDropout()": (LINE,),
+    "DropConnect(nn.Linear(4, 3))": ((2, 4),),
     # linear, embedding
     "Linear(4, 3)": ((2, 4),),
     "Bilinear(2, 3, 2)": ((2, 2), (2, 3)),
@@ -89,6 +91,8 @@ TABLE: dict[str, tuple] = {
     "LPPool3d(2, 2)": (BLOCK,),
     "FractionalMaxPool2d(2, output_size=2)": (IMAGE,),
     "FractionalMaxPool3d(2, output_ratio=0.7)": (BLOCK,),
+    "StochasticPool2d(2, stride=1, padding=1)": (POSITIVE,),
+    "StochasticPool2d(2).eval()": (POSITIVE,),
     "MaxUnpool1d(2)": ((1, 1, 3), np.array([[[0, 3, 4]]])),
     "MaxUnpool2d(2)": ((1, 2, 2, 2), PLACES),
     "MaxUnpool3d(2)": ((1, 1, 1, 2, 2), np.array([[[[[0, 3], [5, 14]]]]])),

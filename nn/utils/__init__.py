@@ -22,6 +22,7 @@ from nn.utils.legacy_norm import (
     spectral_norm,
     weight_norm,
 )
+from nn.utils.max_norm import max_norm_
 from nn.utils.memory_format import (
     convert_conv2d_weight_memory_format,
     convert_conv3d_weight_memory_format,
@@ -40,6 +41,7 @@ __all__ = [
     "fuse_linear_bn_eval",
     "fuse_linear_bn_weights",
     "get_total_norm",
+    "max_norm_",
     "parameters_to_vector",
     "parametrizations",
     "parametrize",

@@ -55,6 +55,10 @@ class Promise:
     def redeem(self):
         return self.run.take(self.number)
 
+    def held(self) -> list[np.ndarray]:
+        """What is kept meanwhile: the arguments of the call, as arrays."""
+        return [tensor.array for tensor in _tensors((self.run.args, self.run.kwargs))]
+
 
 class Run:
     """One checkpointed call: all that it takes to repeat it."""

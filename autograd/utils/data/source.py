@@ -46,15 +46,20 @@ class Source:
         return self.collate_fn([self.dataset[index] for index in indices])
 
     def _gather(self) -> Callable | None:
-        """A function from indices to a batch for datasets that are tensors, else None."""
+        """A function from indices to a batch for datasets that are tensors, else None.
+
+        They are `TensorDataset`, subsets, and what says so by an attribute `rows`: the tensors
+        whose rows its samples are, or None.
+        """
         dataset, rows = self.dataset, None
         while type(dataset) is Subset:
             indices = np.asarray(dataset.indices, dtype=np.intp)
             rows = indices if rows is None else indices[rows]
             dataset = dataset.dataset
-        if type(dataset) is not TensorDataset or self.collate_fn is not default_collate:
+        exact = type(dataset) is TensorDataset
+        tensors = dataset.tensors if exact else getattr(dataset, "rows", None)
+        if tensors is None or self.collate_fn is not default_collate:
             return None
-        tensors = dataset.tensors
         if any(tensor.requires_grad for tensor in tensors):
             return None
 
