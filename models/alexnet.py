@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import nn
 from models import datasets
+from models.image_size import expect_images
 from models.training.recipe import Recipe
 
 
@@ -52,6 +53,7 @@ class AlexNet(nn.Module):
         local_response_norm: bool = False,
     ):
         super().__init__()
+        self.channels, self.smallest = in_channels, 15 if small else 63
         a, b, c, d = (16, 48, 96, 64) if small else (64, 192, 384, 256)
         side, hidden = (3, 256) if small else (6, 4096)
         kernel_size, stride = (5, 1) if small else (11, 4)
@@ -78,6 +80,8 @@ class AlexNet(nn.Module):
         )  # fmt: skip
 
     def forward(self, x):
+        hint = "resize them, or make the network with small=True for images of 32 pixels"
+        expect_images(x, self.channels, self.smallest, hint)
         return self.classifier(self.avgpool(self.features(x)).flatten(1))
 
 

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import autograd as ag
 import nn
 from models import datasets
+from models.image_size import expect_images
 from models.training.recipe import Recipe, graded
 from nn import functional as F
 
@@ -133,6 +134,7 @@ class GoogLeNet(nn.Module):
         small: bool = False,
     ):
         super().__init__()
+        self.channels = in_channels
         self.aux_logits, self.transform_input = aux_logits, transform_input
         part = 4 if small else 1
         first = (3, 1, 1) if small else (7, 2, 3)  # kernel, stride, padding
@@ -145,9 +147,10 @@ class GoogLeNet(nn.Module):
         self.maxpool2 = nn.MaxPool2d(3, stride=2, ceil_mode=True)
         channels, at_head = 192 // part, {}
         for name, sizes in BLOCKS.items():
-            if name in ("inception4a", "inception5a"):
-                stage = int(name[9]) - 1
-                self.add_module(f"maxpool{stage}", nn.MaxPool2d(5 - stage, 2, ceil_mode=True))
+            if name == "inception4a":
+                self.maxpool3 = nn.MaxPool2d(3, stride=2, ceil_mode=True)
+            elif name == "inception5a":
+                self.maxpool4 = nn.MaxPool2d(2, stride=2, ceil_mode=True)
             at_head[name] = channels
             one, three_in, three, five_in, five, pooled = (size // part for size in sizes)
             self.add_module(name, Inception(channels, one, three_in, three, five_in, five, pooled))
@@ -163,6 +166,7 @@ class GoogLeNet(nn.Module):
             self.apply(_draw)
 
     def forward(self, x):
+        expect_images(x, self.channels, 15, "poolings shrink them to a sixteenth")
         if self.transform_input:
             x = _to_unit_range(x)
         x = self.maxpool1(self.conv1(x))

@@ -6,7 +6,8 @@ biases, which `python -m models summary mlp` counts. With enough hidden units it
 continuous function (Cybenko 1989; Hornik, Stinchcombe and White 1989).
 
 Rumelhart, Hinton and Williams, "Learning representations by back-propagating errors", Nature 323
-(1986); Machine Learning lecture notes, multilayer feed-forward networks.
+(1986). Documents: 000 (the count of parameters, one hidden layer), 001 (multilayer feed-forward
+networks), 002, 004.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ RECIPE = Recipe(
         "model.outputs": 10,
         "data.size": 8,
     },
-    documents="001, 002, 003, 004",
+    documents="000, 001, 002, 004",
     paper="Rumelhart, Hinton, Williams 1986",
     bar=0.97,
     seconds=10,

@@ -1,14 +1,16 @@
 """The perceptron: one neuron that learns from its mistakes, and what it cannot learn.
 
-A neuron fires (1) if the weighted sum of its inputs exceeds a threshold, else not (0); the
+A neuron fires (1) if the weighted sum of its inputs reaches a threshold, else not (0); the
 threshold is kept as a bias, its negative. Nothing here has a useful gradient: the step is flat.
 Rosenblatt's rule needs none. Show an example; if the answer is right, change nothing; if it is
 wrong, add the error (+1 or -1) times the input to the weights. If any line separates the two
 classes, this stops making mistakes after finitely many (Novikoff 1962). If none does, as for XOR,
-it never will.
+it never will, and that can be watched: the weights are whole numbers and stay small, so sooner or
+later a pass begins with weights that were there before, and from then on everything repeats itself.
 
 Rosenblatt, "The perceptron: a probabilistic model for information storage and organization in the
-brain", Psychological Review 65 (1958); Machine Learning lecture notes, perceptron and its limits.
+brain", Psychological Review 65 (1958); Minsky and Papert, Perceptrons (1969). Documents: 001 (AND
+and OR, the exercise to write them, exclusive or), 000, 002 and 004 (the history).
 """
 
 from __future__ import annotations
@@ -19,24 +21,13 @@ import autograd as ag
 import nn
 from models import datasets
 from models.datasets import Labelled
+from models.training.claims import claims
 from models.training.recipe import Recipe
 from models.training.run import Run
+from nn import functional as F
 
 INPUTS = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], dtype=np.float32)
 GATES = {"and": [0, 0, 0, 1], "or": [0, 1, 1, 1], "nand": [1, 1, 1, 0], "xor": [0, 1, 1, 0]}
-
-
-def step(input):
-    """Return 1.0 where the input exceeds 0, else 0.0.
-
-    Examples
-    --------
-    >>> import autograd as ag
-    >>> from models.perceptron import step
-    >>> step(ag.tensor([-1.0, 0.0, 2.0]))
-    tensor([0., 0., 1.])
-    """
-    return (input > 0).to(input.dtype)
 
 
 class Perceptron(nn.Module):
@@ -59,7 +50,7 @@ class Perceptron(nn.Module):
         self.bias = nn.Parameter(ag.zeros(()), requires_grad=False)
 
     def forward(self, x):
-        return step(x.flatten(1) @ self.weight + self.bias)  # (batch, inputs) -> (batch,)
+        return F.step(x.flatten(1) @ self.weight + self.bias)  # (batch, inputs) -> (batch,)
 
     def learn(self, x, target: float) -> bool:
         """Show one example, of shape (1, inputs); returns whether the answer was wrong."""
@@ -124,28 +115,76 @@ def objective(model: Perceptron, batch):
     return wrong, {"accuracy": 1 - wrong.item()}
 
 
+def passes_until_repeated(unit: Perceptron, examples: Labelled, epochs: int) -> int | None:
+    """After how many passes the weights are what they were before an earlier one; None if never.
+
+    Then the passes between go round for ever: a proof that learning does not end, not a lack of
+    patience. Mistakes are made in every pass, or the weights would rest.
+
+    Examples
+    --------
+    >>> from models.perceptron import Perceptron, passes_until_repeated, truth_table
+    >>> passes_until_repeated(Perceptron(2), truth_table("xor"), epochs=100)
+    3
+    """
+    seen = set()
+    for epoch in range(epochs + 1):
+        state = (*unit.weight.tolist(), unit.bias.item())
+        if state in seen:
+            return epoch
+        seen.add(state)
+        if not unit.fit(examples, 1)[-1]:
+            return None
+    return None
+
+
 def fit(run: Run) -> tuple[Perceptron, dict[str, float]]:
-    """Learn the gates, then the digits 0 and 1, and count what remains wrong."""
-    epochs, results = run.settings["epochs"], {}
-    for gate in GATES:
-        table, unit = truth_table(gate), Perceptron(2)
-        unit.fit(table, epochs)
-        results[gate] = objective(unit, table.tensors)[1]["accuracy"]
+    """Learn the gates, then the digits 0 and 1, and see that exclusive or goes round in circles."""
+    epochs = run.settings["epochs"]
+    units = {gate: Perceptron(2) for gate in GATES}
+    right = {}
+    for gate, unit in units.items():
+        passes = unit.fit(truth_table(gate), epochs)
+        right[gate] = objective(unit, truth_table(gate).tensors)[1]["accuracy"]
+        run.log({"gate": gate, "passes": len(passes), "right": right[gate]})
+    repeated = passes_until_repeated(Perceptron(2), truth_table("xor"), epochs)
+    run.draw("gates", lambda figure: draw_gates(figure, units), (9, 2.6))
     model, examples = perceptron(inputs=64), zeros_and_ones(train=True)
     for epoch in range(epochs):
         (mistakes,) = model.fit(examples, 1)
-        loss, metrics = objective(model, examples.tensors)
-        run.log(
-            {
-                "epoch": epoch + 1,
-                "mistakes": mistakes,
-                "train_loss": loss.item(),
-                "train_accuracy": metrics["accuracy"],
-            }
-        )
+        run.log({"pass": epoch + 1, "mistakes": mistakes})
         if not mistakes:
             break
-    return model, results
+    run.draw("weights", lambda figure: draw_weights(figure, model), (3.4, 3))
+    unseen = objective(model, zeros_and_ones(train=False).tensors)[1]["accuracy"]
+    held = claims(
+        **{f"{gate}_is_learned": right[gate] == 1 for gate in ("and", "or", "nand")},
+        xor_is_not_learned=right["xor"] < 1,
+        xor_goes_round_for_ever=repeated is not None,
+        digits_0_and_1_are_separated=mistakes == 0,
+        unseen_digits_too=unseen >= 0.98,
+    )
+    return model, {**right, "xor_repeats_after": repeated or 0, **held}
+
+
+def draw_gates(figure, units) -> None:
+    """Draw the four cases of each gate and the side of its line on which the unit fires."""
+    side = np.linspace(-0.5, 1.5, 201, dtype=np.float32)
+    plane = ag.tensor(np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2))
+    for axes, (gate, unit) in zip(figure.subplots(1, len(units)), units.items(), strict=True):
+        fires = unit(plane).array.reshape(len(side), len(side))
+        axes.contourf(side, side, fires, levels=[-0.5, 0.5, 1.5], cmap="coolwarm", alpha=0.4)
+        axes.scatter(*INPUTS.T, c=GATES[gate], cmap="coolwarm", edgecolor="k", s=60)
+        axes.set(title=gate, aspect="equal", xlabel="x1", ylabel="x2")
+
+
+def draw_weights(figure, model) -> None:
+    """Draw the weight of each pixel: red where ink speaks for a 1, blue where for a 0."""
+    weight = model.weight.array.reshape(8, 8)
+    limit = abs(weight).max()
+    axes = figure.subplots()
+    figure.colorbar(axes.imshow(weight, cmap="coolwarm", vmin=-limit, vmax=limit))
+    axes.set(title="weights, 1 against 0", xticks=[], yticks=[])
 
 
 RECIPE = Recipe(
@@ -155,8 +194,9 @@ RECIPE = Recipe(
     data=zeros_and_ones,
     objective=objective,
     fit=fit,
+    metric="claims",
     options={"epochs": 100},
-    documents="001, 002, 003, 004",
+    documents="000, 001, 002, 004",
     paper="Rosenblatt 1958",
     bar=1.0,
     seconds=5,

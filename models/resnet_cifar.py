@@ -199,6 +199,6 @@ RECIPE = Recipe(
     },
     bar=0.9,
     seconds=300,
-    quick={"model.depth": 20, "steps": 12},
+    quick={"model.depth": 20, "model.residual_scale": 0.3, "optim.lr": 3e-3, "steps": 12},
     quick_bar=0.9,
 )

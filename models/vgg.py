@@ -17,6 +17,7 @@ from itertools import chain
 
 import nn
 from models import datasets
+from models.image_size import expect_images
 from models.training.recipe import Recipe
 
 # How many layers of filters each of the five blocks has.
@@ -64,6 +65,7 @@ class VGG(nn.Module):
         small: bool = False,
     ):
         super().__init__()
+        self.channels = in_channels
         if depth not in BLOCKS:
             raise ValueError(f"a VGG has 11, 13, 16 or 19 layers with weights, got depth={depth}")
         widths = [w // 4 for w in WIDTHS] if small else WIDTHS
@@ -83,6 +85,7 @@ class VGG(nn.Module):
             (self.features if small else self).apply(_draw)
 
     def forward(self, x):
+        expect_images(x, self.channels, 2 ** len(WIDTHS), "each of the five blocks halves them")
         return self.classifier(self.avgpool(self.features(x)).flatten(1))
 
 

@@ -100,8 +100,10 @@ def test_every_recipe_is_complete():
     for name, recipe in models.RECIPES.items():
         assert recipe.name == name and recipe.summary and recipe.documents and recipe.paper
         assert recipe.bar is not None and recipe.quick_bar is not None
-        assert recipe.settings() == recipe.defaults
-        assert recipe.data is None or len(recipe.data(True)) > 0
+        settings = recipe.settings()
+        assert settings.keys() == recipe.defaults.keys()
+        assert recipe.complete or settings == recipe.defaults
+        assert recipe.data is None or len(recipe.examples(True, settings)) > 0
 
 
 # -- settings --------------------------------------------------------------------------------------
@@ -279,7 +281,8 @@ def test_validation_is_taken_from_the_training_part():
 def test_augmentation_leaves_validation_alone():
     recipe = replace(SMALL, augment=models.transforms.Lambda(lambda image: image * 0))
     trainer = Trainer(Run(recipe, recipe.settings()))
-    assert not trainer.training[0][0].array.any() and trainer.validation[0][0].array.any()
+    inputs, _ = next(iter(trainer.loader))
+    assert not inputs.array.any() and trainer.validation[0][0].array.any()
 
 
 def test_gradients_can_be_clipped(monkeypatch, tmp_path):

@@ -1,11 +1,21 @@
 """Data to learn from: the digits in the package, points in the plane, text, and sets on disk."""
 
+from models.datasets.bpe import BytePairs as BytePairs
 from models.datasets.characters import Alphabet as Alphabet
 from models.datasets.characters import Windows as Windows
 from models.datasets.characters import characters as characters
 from models.datasets.cifar import CIFAR10 as CIFAR10
 from models.datasets.cifar import CIFAR100 as CIFAR100
+from models.datasets.dates import DATE_CHARACTERS as DATE_CHARACTERS
+from models.datasets.dates import date_pairs as date_pairs
+from models.datasets.dates import dates as dates
 from models.datasets.folder import data_root as data_root
+from models.datasets.framed import BEGIN as BEGIN
+from models.datasets.framed import END as END
+from models.datasets.framed import MARKS as MARKS
+from models.datasets.framed import PAD as PAD
+from models.datasets.framed import framed as framed
+from models.datasets.framed import unframed as unframed
 from models.datasets.image_folder import ImageFolder as ImageFolder
 from models.datasets.images import images as images
 from models.datasets.labelled import Labelled as Labelled
@@ -19,3 +29,10 @@ from models.datasets.plane import spirals as spirals
 from models.datasets.text import ascii_fold as ascii_fold
 from models.datasets.text import pydoc_text as pydoc_text
 from models.datasets.text import read_text as read_text
+from models.datasets.tokens import Pieces as Pieces
+from models.datasets.tokens import pieces as pieces
+from models.datasets.topics import Lines as Lines
+from models.datasets.topics import padded as padded
+from models.datasets.topics import reading_alphabet as reading_alphabet
+from models.datasets.topics import topic_lines as topic_lines
+from models.datasets.topics import unlabelled_text as unlabelled_text

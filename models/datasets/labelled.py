@@ -56,6 +56,16 @@ class Labelled(Dataset):
     def tensors(self) -> tuple[ag.Tensor, ag.Tensor]:
         return self.data, self.targets
 
+    @property
+    def rows(self) -> tuple[ag.Tensor, ag.Tensor] | None:
+        """The tensors whose rows the examples are, unless a transform makes others of them.
+
+        A DataLoader takes whole batches from these at once.
+        """
+        own = type(self).__getitem__ is Labelled.__getitem__  # a subclass's change must be asked
+        plain = own and self.transform is None and self.target_transform is None
+        return self.tensors if plain else None
+
     def __getitem__(self, index):
         # Through the arrays: a view of a tensor is a graph operation, which this need not be.
         input = ag.from_numpy(self.data.array[index])

@@ -14,8 +14,9 @@ import numpy as np
 
 import autograd as ag
 import nn
-from models.datasets import Alphabet, read_text
-from models.training.recipe import UsageError
+from models.datasets import Alphabet, BytePairs, read_text
+from models.datasets.tokens import tokenizer
+from models.training.recipe import UsageError, section
 from nn import functional as F
 
 
@@ -33,6 +34,30 @@ def next_token(model: nn.Module, batch) -> tuple[Any, dict[str, float]]:
     inputs, targets = batch
     loss = F.cross_entropy(model(inputs).flatten(0, 1), targets.flatten())
     return loss, {"nats": loss.item()}
+
+
+def next_piece(model: nn.Module, batch) -> tuple[Any, dict[str, float]]:
+    """The objective: cross entropy of a token, and as a metric that of a character.
+
+    A token may stand for several characters; only nats a character can be compared between ways to
+    cut a text into tokens.
+
+    Examples
+    --------
+    >>> import autograd as ag, nn
+    >>> from models.training.language import next_piece
+    >>> batch = ag.tensor([[0, 1]]), ag.tensor([[1, 2]]), ag.tensor([8])
+    >>> loss, metrics = next_piece(nn.Embedding(3, 8), batch)
+    >>> round(metrics["nats"] / loss.item(), 6)
+    0.25
+    """
+    inputs, targets, characters = batch
+    loss, _ = next_token(model, (inputs, targets))
+    return loss, {"nats": loss.item() * targets.numel() / characters.sum().item()}
+
+
+TEXT = {"data.name": "pydoc", "data.context": 128, "data.alphabet": "", "model.vocabulary": 0}
+"""The settings every model of characters has; the last two follow from the text."""
 
 
 def with_alphabet(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -90,6 +115,53 @@ def write(
         tokens = np.array([token], np.int64)
 
 
+def write_characters(
+    model: nn.Module,
+    settings: Mapping[str, Any],
+    generator: ag.Generator,
+    prompt: str = "\n",
+    length: int = 500,
+    temperature: float = 1.0,
+    top_k: int = 0,
+    top_p: float = 1.0,
+) -> str:
+    """A prompt, continued by `length` characters, or byte pairs: for `Recipe.sample`.
+
+    Which they are is for the settings to say; see `write_text`, and `datasets.tokens.tokenizer`.
+    """
+    letters = tokenizer(**section(settings, "data"))
+    return write_text(model, letters, generator, prompt, length, temperature, top_k, top_p)
+
+
+def write_text(
+    model: nn.Module,
+    letters: Alphabet | BytePairs,
+    generator: ag.Generator,
+    prompt: str,
+    length: int,
+    temperature: float = 1.0,
+    top_k: int = 0,
+    top_p: float = 1.0,
+) -> str:
+    """A prompt, continued by `length` tokens, whose text `letters` knows.
+
+    The model has ``read(tokens, state)``: (batch, time) tokens and what was seen before them to
+    (batch, time, vocabulary) scores and what has been seen after them.
+    """
+    if not prompt:
+        raise UsageError("the prompt is empty: give at least one character to begin with")
+
+    def step(tokens: np.ndarray, state: Any) -> tuple[ag.Tensor, Any]:
+        scores, state = model.read(ag.from_numpy(tokens[None]), state)
+        return scores[0, -1], state
+
+    given = letters.encode(prompt)
+    written = write(
+        step, given, length, temperature=temperature, top_k=top_k, top_p=top_p, generator=generator
+    )
+    return letters.decode([*given, *written])
+
+
 def draw(
     scores: ag.Tensor,
     temperature: float = 1.0,
@@ -137,6 +209,7 @@ def draw(
     order = order[: top_k or None]
     powers = np.exp((values[order] - values[order[0]]) / temperature)
     parts = np.cumsum(powers / powers.sum())
-    count = min(np.searchsorted(parts, top_p) + 1, len(parts))
+    count = min(int(np.searchsorted(parts, top_p)) + 1, len(parts))
     at = ag.rand(1, generator=generator, dtype=ag.float64).item() * parts[count - 1]
-    return int(order[min(np.searchsorted(parts[:count], at, side="right"), count - 1)])
+    place = int(np.searchsorted(parts[:count], at, side="right"))
+    return int(order[min(place, count - 1)])

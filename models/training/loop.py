@@ -12,7 +12,7 @@ from __future__ import annotations
 import copy
 import math
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -20,10 +20,11 @@ from typing import Any
 import autograd as ag
 import nn
 from autograd import serialize
-from autograd.utils.data import DataLoader, Dataset, random_split
+from autograd.utils.data import DataLoader, random_split
 from models.training.interrupt import Interrupt, Interrupted
 from models.training.recipe import Examples, Recipe, UsageError, section
 from models.training.run import LAST, Run
+from models.transforms import batched
 from nn.utils import clip_grad_norm_
 
 
@@ -120,13 +121,12 @@ class Trainer:
         self.training, self.validation = split(
             recipe.examples(True, settings), settings["validation"], splitter
         )
-        if recipe.augment is not None:
-            self.training = Augmented(self.training, recipe.augment)
         self.test = recipe.examples(False, settings)
         self.model = recipe.build(**section(settings, "model"))
         self.optimizer = recipe.optimiser(self.model.parameters(), **section(settings, "optim"))
         size = settings["batch_size"]
-        self.loader = DataLoader(self.training, size, shuffle=True, generator=self.shuffler)
+        loader = DataLoader(self.training, size, shuffle=True, generator=self.shuffler)
+        self.loader = Augmented(loader, recipe.augment) if recipe.augment else loader
         steps = len(self.loader) * settings["epochs"]
         self.scheduler = recipe.scheduler(self.optimizer, steps) if recipe.scheduler else None
         self.epoch = self.step = 0  # finished epochs, and batches of the present one
@@ -317,18 +317,18 @@ def split(dataset: Examples, part: float, generator: ag.Generator) -> tuple[Exam
     return staying, held_out
 
 
-class Augmented(Dataset):
-    """A data set whose inputs go through a (random) transform, anew each time."""
+class Augmented:
+    """A loader whose batches have their inputs go through a (random) transform, anew each time."""
 
-    def __init__(self, dataset: Examples, transform):
-        self.dataset, self.transform = dataset, transform
+    def __init__(self, loader: DataLoader, transform):
+        self.loader, self.transform = loader, transform
 
-    def __getitem__(self, index):
-        input, *rest = self.dataset[index]
-        return (self.transform(input), *rest)
+    def __iter__(self) -> Iterator:
+        for inputs, *rest in self.loader:
+            yield [batched(self.transform, inputs), *rest]
 
     def __len__(self) -> int:
-        return len(self.dataset)
+        return len(self.loader)
 
 
 def evaluate(recipe: Recipe, model, dataset: Examples, batch_size: int) -> dict[str, float]:

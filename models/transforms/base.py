@@ -29,8 +29,17 @@ class Transform:
             return ag.as_tensor(self.apply(image.array))
         return self.apply(image)
 
+    def batch(self, images):
+        """Transform a batch, of shape (N, ...): every image by random numbers of its own."""
+        if isinstance(images, ag.Tensor):
+            return ag.as_tensor(self.apply_batch(images.array))
+        return self.apply_batch(images)
+
     def apply(self, image: np.ndarray) -> np.ndarray:
         raise NotImplementedError(f"{type(self).__name__} does not define apply()")
+
+    def apply_batch(self, images: np.ndarray) -> np.ndarray:
+        return np.stack([self.apply(image) for image in images])
 
     def __repr__(self) -> str:
         shown = {k: v for k, v in vars(self).items() if not k.startswith("_")}
@@ -47,6 +56,34 @@ class RandomTransform(Transform):
     def random(self) -> np.random.Generator:
         """The stream to draw from."""
         return (self._generator or ag.default_generator()).numpy
+
+
+class BatchTransform(RandomTransform):
+    """A random transform that is written for batches, at whose speed no training step waits for it.
+
+    Subclasses define `apply_batch` on arrays of shape (N, ...); one image is a batch of one.
+    """
+
+    def apply(self, image):
+        return self.apply_batch(image[None])[0]
+
+    def apply_batch(self, images: np.ndarray) -> np.ndarray:
+        raise NotImplementedError(f"{type(self).__name__} does not define apply_batch()")
+
+
+def batched(transform: Callable, images):
+    """Apply any function of one image to a batch of them, by its `batch` if it has one.
+
+    Examples
+    --------
+    >>> import autograd as ag
+    >>> from models.transforms import batched
+    >>> batched(lambda image: image.sum(), ag.ones(2, 3))
+    tensor([3., 3.])
+    """
+    if isinstance(transform, Transform):
+        return transform.batch(images)
+    return ag.stack([transform(image) for image in images])
 
 
 class Compose(Transform):
@@ -69,6 +106,11 @@ class Compose(Transform):
             image = transform(image)
         return image
 
+    def batch(self, images):
+        for transform in self.transforms:
+            images = batched(transform, images)
+        return images
+
 
 class Lambda(Transform):
     """Apply any function.
@@ -85,6 +127,9 @@ class Lambda(Transform):
 
     def __call__(self, image):
         return self.lambd(image)
+
+    def batch(self, images):
+        return batched(self.lambd, images)
 
 
 class ToTensor(Transform):
@@ -112,6 +157,9 @@ class ToTensor(Transform):
         scale = 255 if array.dtype == np.uint8 else 1
         return ag.from_numpy(np.ascontiguousarray(array, dtype) / dtype.type(scale))
 
+    def batch(self, images) -> ag.Tensor:
+        return ag.stack([self(image) for image in images])
+
 
 class Normalize(Transform):
     """Subtract `mean` and divide by `std`: one number, or one for each channel.
@@ -133,3 +181,5 @@ class Normalize(Transform):
         mean = np.asarray(self.mean, image.dtype).reshape(-1, 1, 1)
         std = np.asarray(self.std, image.dtype).reshape(-1, 1, 1)
         return (image - mean) / std
+
+    apply_batch = apply

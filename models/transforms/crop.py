@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from models.transforms.base import RandomTransform, Transform
+from models.transforms.base import BatchTransform, RandomTransform, Transform
 
 
 class Pad(Transform):
@@ -34,6 +34,8 @@ class Pad(Transform):
         width = [(0, 0)] * (image.ndim - 2) + [(top, bottom), (left, right)]
         return np.pad(image, width, constant_values=self.fill)
 
+    apply_batch = apply
+
 
 class CenterCrop(Transform):
     """Cut a square of side `size` (or height and width) out of the middle.
@@ -55,8 +57,10 @@ class CenterCrop(Transform):
         top, left = round((high - height) / 2), round((wide - width) / 2)
         return image[..., top : top + height, left : left + width]
 
+    apply_batch = apply
 
-class RandomCrop(RandomTransform):
+
+class RandomCrop(BatchTransform):
     """Cut out a square of side `size` (or height and width) at a random place, after padding.
 
     Examples
@@ -72,13 +76,16 @@ class RandomCrop(RandomTransform):
         self.size = _pair(size)
         self.padding, self.fill = padding, fill
 
-    def apply(self, image):
-        image = Pad(self.padding, self.fill).apply(image)
-        (height, width), (high, wide) = self.size, image.shape[-2:]
-        _check_room("RandomCrop", self.size, image)
-        top = int(self.random.integers(high - height + 1))
-        left = int(self.random.integers(wide - width + 1))
-        return image[..., top : top + height, left : left + width]
+    def apply_batch(self, images):
+        images = Pad(self.padding, self.fill).apply(images)
+        (height, width), (high, wide) = self.size, images.shape[-2:]
+        _check_room("RandomCrop", self.size, images)
+        top = self.random.integers(high - height + 1, size=len(images)).tolist()
+        left = self.random.integers(wide - width + 1, size=len(images)).tolist()
+        out = np.empty((*images.shape[:-2], height, width), images.dtype)
+        for i, (y, x) in enumerate(zip(top, left, strict=True)):
+            out[i] = images[i, ..., y : y + height, x : x + width]
+        return out
 
 
 class Resize(Transform):
@@ -102,6 +109,8 @@ class Resize(Transform):
         factor = self.size / min(high, wide)
         return resized(image, *(self.size if n == min(high, wide) else int(n * factor)
                                 for n in (high, wide)))  # fmt: skip
+
+    apply_batch = apply
 
 
 class RandomResizedCrop(RandomTransform):

@@ -6,11 +6,11 @@ import math
 
 import numpy as np
 
-from models.transforms.base import RandomTransform
-from models.transforms.crop import Pad, as_dtype
+from models.transforms.base import BatchTransform
+from models.transforms.crop import as_dtype
 
 
-class RandomHorizontalFlip(RandomTransform):
+class RandomHorizontalFlip(BatchTransform):
     """Mirror left and right with probability `p`.
 
     Examples
@@ -25,11 +25,13 @@ class RandomHorizontalFlip(RandomTransform):
         super().__init__(generator)
         self.p = p
 
-    def apply(self, image):
-        return np.ascontiguousarray(image[..., ::-1]) if self.random.random() < self.p else image
+    def apply_batch(self, images):
+        chosen, out = self.random.random(len(images)) < self.p, images.copy()
+        out[chosen] = images[chosen][..., ::-1]
+        return out
 
 
-class RandomVerticalFlip(RandomTransform):
+class RandomVerticalFlip(BatchTransform):
     """Mirror top and bottom with probability `p`.
 
     Examples
@@ -45,11 +47,13 @@ class RandomVerticalFlip(RandomTransform):
         super().__init__(generator)
         self.p = p
 
-    def apply(self, image):
-        return np.ascontiguousarray(image[..., ::-1, :]) if self.random.random() < self.p else image
+    def apply_batch(self, images):
+        chosen, out = self.random.random(len(images)) < self.p, images.copy()
+        out[chosen] = images[chosen][..., ::-1, :]
+        return out
 
 
-class RandomRotation(RandomTransform):
+class RandomRotation(BatchTransform):
     """Turn about the centre by an angle between -`degrees` and `degrees` (or from a given pair).
 
     Pixels are interpolated bilinearly; what comes in from outside is `fill`.
@@ -68,12 +72,13 @@ class RandomRotation(RandomTransform):
         self.degrees = (-degrees, degrees) if isinstance(degrees, (int, float)) else tuple(degrees)
         self.fill = fill
 
-    def apply(self, image):
-        angle = math.radians(self.random.uniform(*self.degrees))
-        return rotated(image, angle, self.fill)
+    def apply_batch(self, images):
+        low, high = self.degrees
+        angles = np.radians(self.random.uniform(low, high, len(images)))
+        return warped(images, rotation(angles), np.zeros((len(images), 2)), self.fill)
 
 
-class RandomAffine(RandomTransform):
+class RandomAffine(BatchTransform):
     """Turn, shift, scale and shear about the centre, by random amounts.
 
     Pixels are interpolated bilinearly; what comes in from outside is `fill`.
@@ -115,48 +120,72 @@ class RandomAffine(RandomTransform):
         if len(self.shear) != 4 or len(self.degrees) != 2:
             raise ValueError(f"expected a number or a range, got {degrees=}, {shear=}")
 
-    def apply(self, image):
-        uniform, (high, wide) = self.random.uniform, image.shape[-2:]
-        turn = rotation(math.radians(uniform(*self.degrees)))
+    def apply_batch(self, images):
+        count, (high, wide) = len(images), images.shape[-2:]
+
+        def drawn(low: float, high: float) -> np.ndarray:
+            return self.random.uniform(low, high, count)
+
+        turn = rotation(np.radians(drawn(*self.degrees)))
         across, down = (
-            uniform(-part, part) * n for part, n in zip(self.translate, (wide, high), strict=True)
+            drawn(-part * n, part * n) for part, n in zip(self.translate, (wide, high), strict=True)
         )
-        factor = uniform(*self.scale)
-        along_x, along_y = (math.tan(math.radians(uniform(*self.shear[i : i + 2]))) for i in (0, 2))
-        matrix = factor * turn @ np.array([[1, along_y], [along_x, 1]])
-        return warped(image, matrix, (down, across), self.fill)
+        factor = drawn(*self.scale)[:, None, None]
+        shear = np.tile(np.eye(2), (count, 1, 1))
+        shear[:, 1, 0] = np.tan(np.radians(drawn(*self.shear[:2])))
+        shear[:, 0, 1] = np.tan(np.radians(drawn(*self.shear[2:])))
+        return warped(images, factor * turn @ shear, np.stack([down, across], 1), self.fill)
 
 
 def _range(value) -> tuple:
     return (-value, value) if isinstance(value, (int, float)) else tuple(value)
 
 
-def rotation(angle: float) -> np.ndarray:
-    """The matrix that turns (y, x) counter-clockwise by `angle`; the y axis of an image is down."""
-    cos, sin = math.cos(angle), math.sin(angle)
-    return np.array([[cos, -sin], [sin, cos]])
+def rotation(angle) -> np.ndarray:
+    """Matrices, of shape (..., 2, 2), that turn (y, x) counter-clockwise; an image's y is down."""
+    cos, sin = np.cos(angle), np.sin(angle)
+    return np.moveaxis(np.array([[cos, -sin], [sin, cos]]), (0, 1), (-2, -1))
 
 
 def rotated(image: np.ndarray, angle: float, fill: float = 0) -> np.ndarray:
     """Return the image turned counter-clockwise by `angle` radians, in its own frame and dtype."""
-    return warped(image, rotation(angle), (0.0, 0.0), fill)
+    return warped(image[None], rotation(angle)[None], np.zeros((1, 2)), fill)[0]
 
 
-def warped(image: np.ndarray, matrix: np.ndarray, shift, fill: float = 0) -> np.ndarray:
-    """Return the image with (y, x), from its centre, moved to ``matrix @ (y, x) + shift``."""
-    height, width = image.shape[-2:]
-    y, x = np.mgrid[:height, :width]
-    y, x = y - (height - 1) / 2 - shift[0], x - (width - 1) / 2 - shift[1]
-    (a, b), (c, d) = np.linalg.inv(matrix)  # where each new pixel comes from
-    row, column = a * y + b * x + (height - 1) / 2, c * y + d * x + (width - 1) / 2
-    row, column = np.round(row, 9), np.round(column, 9)  # so that quarter turns are exact
-    top, left = np.floor(row).astype(int), np.floor(column).astype(int)
+def warped(images: np.ndarray, matrices: np.ndarray, shifts: np.ndarray, fill: float = 0):
+    """Return images (N, ..., H, W) with (y, x), from the centre, moved to ``M @ (y, x) + shift``.
+
+    Computed in float32 unless the images are float64.
+    """
+    high, wide = images.shape[-2:]
+    dtype = np.float64 if images.dtype == np.float64 else np.float32
+    # Where each new pixel comes from. Rounding makes quarter turns exact.
+    back = np.linalg.inv(matrices).round(12)
+    centre = np.array([high - 1, wide - 1]) / 2
+    start = centre - (back @ (centre + shifts)[..., None])[..., 0]
+    y: np.ndarray = np.arange(high).astype(dtype)[:, None]
+    x: np.ndarray = np.arange(wide).astype(dtype)
+    maps: np.ndarray = np.concatenate([back, start[..., None]], -1).round(12).astype(dtype)
+    row, column = (
+        np.clip(m[:, 0, None, None] * y + m[:, 1, None, None] * x + m[:, 2, None, None], -1, n)
+        for m, n in ((maps[:, 0], high), (maps[:, 1], wide))
+    )
+    top, left = np.floor(row), np.floor(column)
     down, right = row - top, column - left
-    framed = Pad(1, fill).apply(image).astype(np.float64)
+    # Every image has a frame of `fill`, so that what lies outside needs no case of its own.
+    frame = [(0, 0)] * (images.ndim - 2) + [(1, 2), (1, 2)]
+    framed = np.pad(images, frame, constant_values=fill).astype(dtype, copy=False)
+    line = wide + 3
+    channels = math.prod(images.shape[1:-2])
+    place = ((top + 1) * line + (left + 1)).astype(np.intp)[:, None]
+    first = np.arange(len(images) * channels).reshape(-1, channels, 1, 1) * ((high + 3) * line)
+    flat, place = framed.reshape(-1), place + first
+    down, right = down[:, None], right[:, None]
 
-    def pixels(rows, columns):
-        return framed[..., np.clip(rows + 1, 0, height + 1), np.clip(columns + 1, 0, width + 1)]
+    def between(place):
+        before = flat.take(place)
+        return before + right * (flat.take(place + 1) - before)
 
-    upper = (1 - right) * pixels(top, left) + right * pixels(top, left + 1)
-    lower = (1 - right) * pixels(top + 1, left) + right * pixels(top + 1, left + 1)
-    return as_dtype((1 - down) * upper + down * lower, image.dtype)
+    upper = between(place)
+    out = upper + down * (between(place + line) - upper)
+    return as_dtype(out.reshape(images.shape), images.dtype)

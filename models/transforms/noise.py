@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from models.transforms.base import RandomTransform
+from models.transforms.base import BatchTransform, RandomTransform
 
 
-class GaussianNoise(RandomTransform):
+class GaussianNoise(BatchTransform):
     """Add normal noise of mean `mean` and standard deviation `sigma`.
 
     Examples
@@ -25,14 +24,20 @@ class GaussianNoise(RandomTransform):
         super().__init__(generator)
         self.mean, self.sigma = mean, sigma
 
-    def apply(self, image):
-        if image.dtype.kind != "f":
-            raise TypeError(f"GaussianNoise expected floats, got {image.dtype}: use ToTensor first")
-        noise = self.mean + self.sigma * self.random.standard_normal(image.shape)
-        return image + noise.astype(image.dtype)
+    def apply_batch(self, images):
+        if images.dtype.kind != "f":
+            raise TypeError(
+                f"GaussianNoise expected floats, got {images.dtype}: use ToTensor first"
+            )
+        dtype = np.float32 if images.dtype == np.float32 else np.float64
+        noise = np.empty(images.shape, dtype)
+        self.random.standard_normal(dtype=dtype, out=noise)
+        noise *= self.sigma
+        noise += self.mean
+        return images + noise.astype(images.dtype, copy=False)
 
 
-class RandomErasing(RandomTransform):
+class RandomErasing(BatchTransform):
     """With probability `p`, overwrite a rectangle at a random place with `value`.
 
     Zhong, Zheng, Kang, Li and Yang (2020). The rectangle covers a part between ``scale[0]`` and
@@ -53,19 +58,20 @@ class RandomErasing(RandomTransform):
         super().__init__(generator)
         self.p, self.scale, self.ratio, self.value = p, tuple(scale), tuple(ratio), value
 
-    def apply(self, image):
-        if self.random.random() >= self.p:
-            return image
-        high, wide = image.shape[-2:]
-        area = self.random.uniform(*self.scale) * high * wide
-        ratio = math.exp(self.random.uniform(*np.log(self.ratio)))
-        height = min(max(round(math.sqrt(area * ratio)), 1), high)
-        width = min(max(round(math.sqrt(area / ratio)), 1), wide)
-        top = int(self.random.integers(high - height + 1))
-        left = int(self.random.integers(wide - width + 1))
-        image = image.copy()
-        image[..., top : top + height, left : left + width] = self.value
-        return image
+    def apply_batch(self, images):
+        count, (high, wide), random = len(images), images.shape[-2:], self.random
+        chosen = random.random(count) < self.p
+        (least, most), (flat, tall) = self.scale, np.log(self.ratio)
+        area = random.uniform(least, most, count) * high * wide
+        ratio = np.exp(random.uniform(flat, tall, count))
+        height = np.clip(np.rint(np.sqrt(area * ratio)), 1, high).astype(int)
+        width = np.clip(np.rint(np.sqrt(area / ratio)), 1, wide).astype(int)
+        top = random.integers(high - height + 1)
+        left = random.integers(wide - width + 1)
+        out = images.copy()
+        for i in np.flatnonzero(chosen):
+            out[i, ..., top[i] : top[i] + height[i], left[i] : left[i] + width[i]] = self.value
+        return out
 
 
 class RandomWordReplacement(RandomTransform):
