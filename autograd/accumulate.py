@@ -21,10 +21,10 @@ def deliver(leaf: Leaf, g) -> None:
     if isinstance(g, Tensor):
         tensor._grad = g if old is None else old + g
     elif old is None:
-        # Keep the array itself if nobody else can see it.
+        # Keep the array itself if nobody else can see it, and it lies in memory as the tensor does.
         kept = type(g) is np.ndarray and sys.getrefcount(g) <= _ALONE
-        kept = kept and g.flags.carray and _owns_memory(g)
-        tensor._grad = wrap(g if kept else np.array(g, order="C"))
+        kept = kept and (g.flags.carray or g.strides == tensor.array.strides) and _owns_memory(g)
+        tensor._grad = wrap(g if kept else _laid_out_as(tensor.array, g))
     elif old.requires_grad:
         tensor._grad = old.detach() + wrap(np.asarray(g))
     else:
@@ -32,6 +32,13 @@ def deliver(leaf: Leaf, g) -> None:
     if leaf.post_hooks:
         for hook in tuple(leaf.post_hooks.values()):
             hook(tensor)
+
+
+def _laid_out_as(array: np.ndarray, g) -> np.ndarray:
+    """A copy of g whose axes lie in memory in the order of the array's."""
+    copy = np.empty_like(array, dtype=np.asarray(g).dtype, subok=False)
+    np.copyto(copy, g)
+    return copy
 
 
 def _references_on_the_way(g=None, depth: int = 1) -> int:

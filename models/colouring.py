@@ -129,7 +129,7 @@ class UNet(nn.Module):
         step = 2 ** (len(self.down) - 1)
         if x.shape[-1] % step or x.shape[-2] % step:
             raise ValueError(f"expected sides that are multiples of {step}, got {list(x.shape)}")
-        seen = []
+        seen: list[ag.Tensor] = []
         for level in self.down:
             x = level(F.max_pool2d(x, 2) if seen else x)
             seen.append(x)

@@ -10,18 +10,18 @@ One gate decides between old and new, the other what of the old the new may look
 That is the form of the paper and of document 002 (`Cell`). The form that libraries compute, because
 all products with h_{t-1} can then be one, differs twice: the reset gate multiplies after the
 product, tanh(W x_t + r_t * (U h_{t-1} + b')), and z and 1 - z change places (`nn.GRU`, which
-`CharGRU` uses). Neither is the better one.
+`char_gru` uses). Neither is the better one.
 
 Cho et al., "Learning phrase representations using RNN encoder-decoder" (2014); documents 002, 004.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import autograd as ag
 import nn
-from models import datasets
-from models.training.language import TEXT, next_token, with_alphabet, write_characters
-from models.training.recipe import Recipe
+from models.rnn import CHARACTERS, CharRNN
 from nn import functional as F
 
 
@@ -57,63 +57,26 @@ class Cell(nn.Module):
         return ag.stack(states)  # (time, batch, hidden)
 
 
-class CharGRU(nn.Module):
-    """Score the next character at every place of a text.
-
-    Parameters
-    ----------
-    vocabulary : int
-        How many different characters there are.
-    embedding, hidden : int
-        Numbers for a character, and in the state.
-    layers : int, default 1
+def char_gru(**settings) -> CharRNN:
+    """Make a `CharRNN` of this kind.
 
     Examples
     --------
     >>> import autograd as ag, models
-    >>> models.CharGRU(vocabulary=96)(ag.zeros(2, 10, dtype=ag.int64)).shape
+    >>> models.char_gru(vocabulary=96)(ag.zeros(2, 10, dtype=ag.int64)).shape
     (2, 10, 96)
     """
-
-    def __init__(self, vocabulary: int, embedding: int = 64, hidden: int = 256, layers: int = 1):
-        super().__init__()
-        self.embedding = nn.Embedding(vocabulary, embedding)
-        self.gru = nn.GRU(embedding, hidden, layers, batch_first=True)
-        self.output = nn.Linear(hidden, vocabulary)
-
-    def read(self, tokens, state=None):
-        """Scores of (batch, time, vocabulary), and the state after the last step."""
-        states, state = self.gru(self.embedding(tokens), state)
-        return self.output(states), state
-
-    def forward(self, tokens):
-        return self.read(tokens)[0]
+    return CharRNN(kind=nn.GRU, **settings)
 
 
-RECIPE = Recipe(
+RECIPE = replace(
+    CHARACTERS,
     name="gru",
     summary="gated recurrent unit that predicts the next character of a text",
-    build=CharGRU,
-    data=datasets.characters,
-    objective=next_token,
-    metric="nats",
-    higher_is_better=False,
+    build=char_gru,
     documents="002, 004",
     paper="Cho et al. 2014",
-    complete=with_alphabet,
-    sample=write_characters,
-    epochs=8,
-    batch_size=32,
-    clip=1.0,
-    options={
-        "optim.lr": 4e-3,
-        "model.embedding": 64,
-        "model.hidden": 256,
-        "model.layers": 1,
-        **TEXT,
-    },
+    options={**CHARACTERS.options, "optim.lr": 4e-3},
     bar=2.0,
     seconds=120,
-    quick={"epochs": 1, "model.hidden": 64, "data.context": 64},
-    quick_bar=2.9,
 )

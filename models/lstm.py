@@ -20,11 +20,11 @@ the formula of the input gate, where it means W_i: the two gates share no weight
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import autograd as ag
 import nn
-from models import datasets
-from models.training.language import TEXT, next_token, with_alphabet, write_characters
-from models.training.recipe import Recipe
+from models.rnn import CHARACTERS, CharRNN
 from nn import functional as F
 
 
@@ -62,63 +62,26 @@ class Cell(nn.Module):
         return ag.stack(states)  # (time, batch, hidden)
 
 
-class CharLSTM(nn.Module):
-    """Score the next character at every place of a text.
-
-    Parameters
-    ----------
-    vocabulary : int
-        How many different characters there are.
-    embedding, hidden : int
-        Numbers for a character, and in the state.
-    layers : int, default 1
+def char_lstm(**settings) -> CharRNN:
+    """Make a `CharRNN` of this kind.
 
     Examples
     --------
     >>> import autograd as ag, models
-    >>> models.CharLSTM(vocabulary=96)(ag.zeros(2, 10, dtype=ag.int64)).shape
+    >>> models.char_lstm(vocabulary=96)(ag.zeros(2, 10, dtype=ag.int64)).shape
     (2, 10, 96)
     """
-
-    def __init__(self, vocabulary: int, embedding: int = 64, hidden: int = 256, layers: int = 1):
-        super().__init__()
-        self.embedding = nn.Embedding(vocabulary, embedding)
-        self.lstm = nn.LSTM(embedding, hidden, layers, batch_first=True)
-        self.output = nn.Linear(hidden, vocabulary)
-
-    def read(self, tokens, state=None):
-        """Scores of (batch, time, vocabulary), and the states (h, c) after the last step."""
-        states, state = self.lstm(self.embedding(tokens), state)
-        return self.output(states), state
-
-    def forward(self, tokens):
-        return self.read(tokens)[0]
+    return CharRNN(kind=nn.LSTM, **settings)
 
 
-RECIPE = Recipe(
+RECIPE = replace(
+    CHARACTERS,
     name="lstm",
     summary="long short-term memory that predicts the next character of a text",
-    build=CharLSTM,
-    data=datasets.characters,
-    objective=next_token,
-    metric="nats",
-    higher_is_better=False,
+    build=char_lstm,
     documents="002, 003, 004",
     paper="Hochreiter, Schmidhuber 1997",
-    complete=with_alphabet,
-    sample=write_characters,
-    epochs=8,
-    batch_size=32,
-    clip=1.0,
-    options={
-        "optim.lr": 4e-3,
-        "model.embedding": 64,
-        "model.hidden": 256,
-        "model.layers": 1,
-        **TEXT,
-    },
+    options={**CHARACTERS.options, "optim.lr": 4e-3},
     bar=2.0,
     seconds=120,
-    quick={"epochs": 1, "model.hidden": 64, "data.context": 64},
-    quick_bar=2.9,
 )

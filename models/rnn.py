@@ -19,6 +19,8 @@ sequences of any length, their order).
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import autograd as ag
 import nn
 from models import datasets
@@ -69,6 +71,8 @@ class CharRNN(nn.Module):
         Numbers for a character, and in the state.
     layers : int, default 1
         Networks on top of one another, each reading the states of the one below.
+    kind : callable, default nn.RNN
+        Or nn.LSTM, or nn.GRU.
 
     Examples
     --------
@@ -77,10 +81,17 @@ class CharRNN(nn.Module):
     (2, 10, 96)
     """
 
-    def __init__(self, vocabulary: int, embedding: int = 64, hidden: int = 256, layers: int = 1):
+    def __init__(
+        self,
+        vocabulary: int,
+        embedding: int = 64,
+        hidden: int = 256,
+        layers: int = 1,
+        kind: Callable[..., nn.Module] = nn.RNN,
+    ):
         super().__init__()
         self.embedding = nn.Embedding(vocabulary, embedding)
-        self.rnn = nn.RNN(embedding, hidden, layers, batch_first=True)
+        self.rnn = kind(embedding, hidden, layers, batch_first=True)
         self.output = nn.Linear(hidden, vocabulary)
 
     def read(self, tokens, state=None):
@@ -159,34 +170,36 @@ def show_drawings(run: Run, model: nn.Module) -> None:
     run.draw("digits", plot, (5, 2.2))
 
 
+CHARACTERS = Recipe(
+    name="rnn",
+    summary="recurrent network that predicts the next character of a text",
+    build=CharRNN,
+    data=datasets.characters,
+    objective=next_token,
+    metric="nats",
+    higher_is_better=False,
+    documents="002, 003, 004",
+    paper="Elman 1990",
+    complete=with_alphabet,
+    sample=write_characters,
+    epochs=8,
+    batch_size=32,
+    clip=1.0,
+    options={
+        "optim.lr": 3e-3,
+        "model.embedding": 64,
+        "model.hidden": 256,
+        "model.layers": 1,
+        **TEXT,
+    },
+    bar=2.3,
+    seconds=60,
+    quick={"epochs": 1, "model.hidden": 64, "data.context": 64},
+    quick_bar=2.9,
+)
+
 RECIPES = (
-    Recipe(
-        name="rnn",
-        summary="recurrent network that predicts the next character of a text",
-        build=CharRNN,
-        data=datasets.characters,
-        objective=next_token,
-        metric="nats",
-        higher_is_better=False,
-        documents="002, 003, 004",
-        paper="Elman 1990",
-        complete=with_alphabet,
-        sample=write_characters,
-        epochs=8,
-        batch_size=32,
-        clip=1.0,
-        options={
-            "optim.lr": 3e-3,
-            "model.embedding": 64,
-            "model.hidden": 256,
-            "model.layers": 1,
-            **TEXT,
-        },
-        bar=2.3,
-        seconds=60,
-        quick={"epochs": 1, "model.hidden": 64, "data.context": 64},
-        quick_bar=2.9,
-    ),
+    CHARACTERS,
     Recipe(
         name="rnn_reads",
         summary="recurrent network that names a digit it sees row by row",

@@ -265,3 +265,15 @@ def test_a_fresh_gradient_is_kept_not_copied():
         tracemalloc.stop()
     assert x.grad.array.base is None and x.grad.array[0, 0] == 3
     assert peak < 1.5 * x.nbytes, "the gradient was made once and copied once"
+
+
+def test_a_gradient_lies_in_memory_as_its_tensor():
+    image = ag.rand(2, 8, 16, 16).to(memory_format=ag.channels_last).requires_grad_()
+    (image * image).sum().backward()
+    assert image.grad.array.strides == image.array.strides
+    matrix = ag.from_numpy(np.ones((4, 6)).T).requires_grad_()
+    ag.mm(matrix, ag.ones(4, 3, dtype=ag.float64)).sum().backward()
+    np.testing.assert_array_equal(matrix.grad.array, 3)
+    plain = ag.ones(3, 4, requires_grad=True)
+    (plain.T @ ag.ones(3, 2)).sum().backward()
+    assert plain.grad.array.flags.c_contiguous

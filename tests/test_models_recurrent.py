@@ -62,7 +62,7 @@ def test_the_reset_gate_comes_before_the_product():
     assert np.allclose(cell.step(x, h).array, expected.array)
 
 
-@pytest.mark.parametrize("kind", [models.CharRNN, models.CharLSTM, models.CharGRU])
+@pytest.mark.parametrize("kind", [models.CharRNN, models.char_lstm, models.char_gru])
 def test_reading_in_pieces_is_reading_at_once(kind):
     ag.manual_seed(0)
     model, tokens = kind(vocabulary=7, embedding=3, hidden=5, layers=2), ag.randint(7, (2, 9))
@@ -74,7 +74,7 @@ def test_reading_in_pieces_is_reading_at_once(kind):
     assert all(np.allclose(a.array, b.array, atol=1e-6) for a, b in pairs)
 
 
-@pytest.mark.parametrize("kind", [models.CharRNN, models.CharLSTM, models.CharGRU])
+@pytest.mark.parametrize("kind", [models.CharRNN, models.char_lstm, models.char_gru])
 def test_no_character_sees_the_future(kind):
     ag.manual_seed(0)
     model, tokens = kind(vocabulary=7, embedding=3, hidden=5), ag.randint(7, (1, 8))

@@ -33,12 +33,20 @@ def row(recipe: Recipe, last: dict[str, Any] | None) -> dict[str, Any]:
         "summary": recipe.summary,
         "documents": recipe.documents,
         "paper": recipe.paper,
-        "data": recipe.defaults.get("data.name", "made by the recipe"),
+        "data": _data(recipe),
         "parameters": sum(p.numel() for p in model.parameters()),
         "metric": recipe.metric,
         "goal": recipe.bar,
         "last": last,
     }
+
+
+def _data(recipe: Recipe) -> str:
+    """What a recipe learns from: the name of a data set, if it has one."""
+    if "data.name" in recipe.defaults:
+        return recipe.defaults["data.name"]
+    shared = getattr(recipe.data, "__module__", "").startswith("models.datasets")
+    return recipe.data.__name__ if recipe.data and shared else "made by the recipe"
 
 
 def last_result(name: str) -> dict[str, Any] | None:
