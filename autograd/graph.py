@@ -10,13 +10,13 @@ from __future__ import annotations
 import html
 import os
 import shutil
-from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from autograd.graph_reading import Folding, Reading, origin, read
+from autograd.graph_reading import Folding, Reading, names_by_identity, origin, read, typed
+from autograd.graph_values import kept, saved_name
 from autograd.node import Node
 from autograd.tensor import Leaf, Tensor
 
@@ -147,7 +147,7 @@ def draw(y, params=None, *, depth: int | None = None, max_nodes: int = 300,
         raise ValueError(f"draw expected depth >= 0, got {depth}")
     if max_nodes < 1:
         raise ValueError(f"draw expected max_nodes >= 1, got {max_nodes}")
-    reading = read(tensors, _names(params))
+    reading = read(tensors, names_by_identity(params))
     folding = Folding(reading, depth, max_nodes)
     attrs = max_attr_chars if show_attrs else 0
     return Graph(_write(tensors, reading, folding, attrs, show_saved))
@@ -168,20 +168,6 @@ def make_dot(var, params=None, show_attrs: bool = False, show_saved: bool = Fals
     return draw(
         var, params, show_attrs=show_attrs, show_saved=show_saved, max_attr_chars=max_attr_chars
     )
-
-
-def _names(params) -> dict[int, str]:
-    """Names by the identity of the tensors they belong to."""
-    if params is None:
-        return {}
-    if hasattr(params, "named_parameters"):
-        params = dict(params.named_parameters())
-    if not isinstance(params, Mapping):
-        raise TypeError(f"params expected a module or a dict of names, got {type(params).__name__}")
-    for name, tensor in params.items():
-        if not isinstance(tensor, Tensor):
-            raise TypeError(f"params[{name!r}] expected a Tensor, got {type(tensor).__name__}")
-    return {id(tensor): name for name, tensor in params.items()}
 
 
 # -- writing the picture ---------------------------------------------------------------------------
@@ -210,9 +196,9 @@ def _write(tensors, reading: Reading, folding: Folding, attrs: int, show_saved: 
         kind, title, lines, path = _describe(box, members, reading, folding, attrs)
         _box(clusters.at(path), ids[box], kind, title, lines)
         if show_saved and isinstance(box, Node):
-            for number, (name, array) in enumerate(_saved(box)):
-                identity = f"{ids[box]}s{number}"
-                _box(clusters.at(path), identity, "saved", name, [_like(array.shape, array.dtype)])
+            for number, (kind, which, array) in enumerate(kept(box)):
+                identity, name = f"{ids[box]}s{number}", saved_name(box, kind, which)
+                _box(clusters.at(path), identity, "saved", name, [typed(array.shape, array.dtype)])
                 picture.edge(ids[box], identity, style="dashed", dir="none")
     arrows = dict.fromkeys((folding.boxes[a], folding.boxes[b]) for a, b in reading.arrows)
     for source, target in arrows:
@@ -220,7 +206,7 @@ def _write(tensors, reading: Reading, folding: Folding, attrs: int, show_saved: 
             picture.edge(ids[source], ids[target])
     for number, tensor in enumerate(tensors):
         title = f"output {number}" if len(tensors) > 1 else "output"
-        lines = [_like(tensor.shape, tensor.dtype)]
+        lines = [typed(tensor.shape, tensor.dtype)]
         if tensor.node is None:
             lines.append("no graph: nothing it came from requires grad")
         _box(picture, f"out{number}", "output", title, lines)
@@ -267,7 +253,7 @@ def _describe(box, members, reading: Reading, folding: Folding, attrs: int):
         return "rest", f"… {len(members)} more nodes", ["raise max_nodes to see them"], ()
     if isinstance(box, tuple):
         return "module", _title(box, reading.classes), _summary(members, reading, folding), box[:-1]
-    lines = [_like(*like) for _, like in sorted(reading.values[box].items())]
+    lines = [typed(*like) for _, like in sorted(reading.values[box].items())]
     path = reading.paths[box]
     if isinstance(box, Leaf):
         kind = "param" if box in reading.names else "leaf"
@@ -282,7 +268,7 @@ def _summary(members, reading: Reading, folding: Folding) -> list[str]:
     ops = [node for node in members if not isinstance(node, Leaf)]
     # An op may have no arrow out of the module: then the newest one made an output of the picture.
     last = max(leaving or ops, key=lambda node: node.seq)
-    lines = [_like(*like) for _, like in sorted(reading.values[last].items())]
+    lines = [typed(*like) for _, like in sorted(reading.values[last].items())]
     lines.append(f"{len(ops)} operation{'s' * (len(ops) != 1)}")
     sizes = [int(np.prod(reading.values[node][0][0])) for node in members if isinstance(node, Leaf)]
     if sizes:
@@ -294,34 +280,12 @@ def _title(path: tuple, classes: dict) -> str:
     return f"{path[-1]} ({classes[path]})" if path in classes else path[-1]
 
 
-def _like(shape, dtype) -> str:
-    return f"{dtype}{list(shape)}"
-
-
 def _attributes(node: Node, limit: int) -> list[str]:
     """An op's arguments that are not arrays, one line each, cut at `limit` characters."""
     if not limit or node.plan.op is None:
         return []
     lines = [f"{name} = {value!r}" for name, value in (node.params or {}).items()]
     return [line if len(line) <= limit else line[: limit - 1] + "…" for line in lines]
-
-
-def _saved(node: Node) -> Iterable[tuple[str, np.ndarray]]:
-    """The arrays a node keeps for backward, with the names its rules use for them."""
-    op = node.plan.op
-    for slot, value in enumerate(node.saved):
-        name = f"saved {slot}"
-        if op is not None:
-            kind, which = node.plan.keep[slot]
-            if kind == "out":
-                name = "out"
-            elif kind == "residual":
-                name = op.residuals[which]
-            else:
-                name = f"{op.inputs[0]}[{which}]" if op.variadic else op.inputs[which]
-        for array in value if isinstance(value, tuple) else (value,):
-            if isinstance(array, np.ndarray):
-                yield name, array
 
 
 def _box(frame, identity: str, kind: str, title: str, lines: list[str]) -> None:

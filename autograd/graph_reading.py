@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from autograd.engine import reachable
 from autograd.errors import GraphError
 from autograd.node import Output
-from autograd.tensor import Leaf
+from autograd.tensor import Leaf, Tensor
+
+
+def names_by_identity(params) -> dict[int, str]:
+    """Names by the identity of the tensors they belong to."""
+    if params is None:
+        return {}
+    if hasattr(params, "named_parameters"):
+        params = dict(params.named_parameters())
+    if not isinstance(params, Mapping):
+        raise TypeError(f"params expected a module or a dict of names, got {type(params).__name__}")
+    for name, tensor in params.items():
+        if not isinstance(tensor, Tensor):
+            raise TypeError(f"params[{name!r}] expected a Tensor, got {type(tensor).__name__}")
+    return {id(tensor): name for name, tensor in params.items()}
 
 
 class Reading(NamedTuple):
@@ -73,6 +88,11 @@ def read(tensors, given_names: dict[int, str]) -> Reading:
 def origin(node) -> tuple:
     """The op or leaf behind a node, and which of its outputs is meant."""
     return (node.parents[0], node.index) if type(node) is Output else (node, 0)
+
+
+def typed(shape, dtype) -> str:
+    """``float32[2, 3]``: what a picture says of an array."""
+    return f"{dtype}{list(shape)}"
 
 
 def _path(layer: str | None, classes: dict) -> tuple[str, ...]:

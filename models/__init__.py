@@ -9,17 +9,23 @@ from models import activations as _activations
 from models import alexnet as _alexnet
 from models import alphago as _alphago
 from models import augmentation as _augmentation
+from models import autoencoder as _autoencoder
 from models import backpropagation as _backpropagation
 from models import batch_norm as _batch_norm
 from models import boltzmann as _boltzmann
 from models import bptt as _bptt
 from models import captioning as _captioning
 from models import colouring as _colouring
+from models import contractive_autoencoder as _contractive_autoencoder
 from models import convolution as _convolution
 from models import cyclegan as _cyclegan
 from models import datasets as datasets
 from models import dbn as _dbn
+from models import dcgan as _dcgan
+from models import denoising_autoencoder as _denoising_autoencoder
 from models import first_principles as _first_principles
+from models import gan as _gan
+from models import gan_theory as _gan_theory
 from models import googlenet as _googlenet
 from models import gpt as _gpt
 from models import gradient_descent as _gradient_descent
@@ -39,6 +45,7 @@ from models import optimisers as _optimisers
 from models import perceptron as _perceptron
 from models import rbm as _rbm
 from models import regularisation as _regularisation
+from models import regularised_autoencoder as _regularised_autoencoder
 from models import resnet as _resnet
 from models import resnet_cifar as _resnet_cifar
 from models import rnn as _rnn
@@ -47,6 +54,7 @@ from models import style as _style
 from models import transformer as _transformer
 from models import transforms as transforms
 from models import universal_approximation as _universal_approximation
+from models import vae as _vae
 from models import vanishing_gradients as _vanishing_gradients
 from models import vgg as _vgg
 from models import xor as _xor
@@ -54,21 +62,35 @@ from models.alexnet import AlexNet as AlexNet
 from models.alexnet import alexnet as alexnet
 from models.alphago import PolicyValueNet as PolicyValueNet
 from models.alphago import policy_value_net as policy_value_net
+from models.autoencoder import Autoencoder as Autoencoder
+from models.bert import Bert as Bert
+from models.bert import BertForMaskedLM as BertForMaskedLM
+from models.bert import BertForPreTraining as BertForPreTraining
+from models.bert import BertForSequenceClassification as BertForSequenceClassification
+from models.bert import bert_base as bert_base
 from models.boltzmann import BoltzmannMachine as BoltzmannMachine
 from models.captioning import Captioner as Captioner
 from models.colouring import UNet as UNet
 from models.colouring import u_net as u_net
+from models.contractive_autoencoder import ContractiveAutoencoder as ContractiveAutoencoder
 from models.convolution import HandFilters as HandFilters
 from models.convolution import hand_filters as hand_filters
 from models.cyclegan import CycleGAN as CycleGAN
 from models.cyclegan import cycle_gan as cycle_gan
 from models.dbn import DBN as DBN
+from models.dcgan import DCGAN as DCGAN
+from models.dcgan import dcgan as dcgan
+from models.denoising_autoencoder import DenoisingAutoencoder as DenoisingAutoencoder
+from models.elmo import BiLM as BiLM
+from models.elmo import ElmoClassifier as ElmoClassifier
+from models.gan import GAN as GAN
+from models.gan import gan as gan
 from models.googlenet import GoogLeNet as GoogLeNet
 from models.googlenet import GoogLeNetOutputs as GoogLeNetOutputs
 from models.googlenet import googlenet as googlenet
 from models.gpt import GPT as GPT
 from models.gpt import gpt2 as gpt2
-from models.gru import CharGRU as CharGRU
+from models.gru import char_gru as char_gru
 from models.hebb import HebbianMemory as HebbianMemory
 from models.hopfield import Hopfield as Hopfield
 from models.hopfield import ModernHopfield as ModernHopfield
@@ -76,7 +98,7 @@ from models.lenet import LeNet5 as LeNet5
 from models.lenet import lenet5 as lenet5
 from models.lenet_1998 import LeNet1998 as LeNet1998
 from models.lenet_1998 import lenet1998 as lenet1998
-from models.lstm import CharLSTM as CharLSTM
+from models.lstm import char_lstm as char_lstm
 from models.mcculloch_pitts import McCullochPitts as McCullochPitts
 from models.mlp import MLP as MLP
 from models.mlp import mlp as mlp
@@ -85,6 +107,7 @@ from models.neocognitron import neocognitron as neocognitron
 from models.perceptron import Perceptron as Perceptron
 from models.perceptron import perceptron as perceptron
 from models.rbm import RBM as RBM
+from models.regularised_autoencoder import RegularisedAutoencoder as RegularisedAutoencoder
 from models.resnet import ResNet as ResNet
 from models.resnet import resnet18 as resnet18
 from models.resnet import resnet34 as resnet34
@@ -104,6 +127,7 @@ from models.style import Eye as Eye
 from models.style import style_eye as style_eye
 from models.training.recipe import Recipe as Recipe
 from models.transformer import Transformer as Transformer
+from models.vae import VAE as VAE
 from models.vgg import VGG as VGG
 from models.vgg import vgg11 as vgg11
 from models.vgg import vgg11_bn as vgg11_bn
@@ -165,6 +189,14 @@ RECIPES: dict[str, Recipe] = {
         _boltzmann,
         _rbm,
         _dbn,
+        _autoencoder,
+        _regularised_autoencoder,
+        _denoising_autoencoder,
+        _contractive_autoencoder,
+        _gan,
+        _gan_theory,
+        _dcgan,
+        _vae,
     )
     for recipe in getattr(module, "RECIPES", None) or (module.RECIPE,)
 }

@@ -7,17 +7,20 @@ rely on them). Whoever can do that knows much of the language, and needs few lab
 (fine-tuning): the same weights, a new output on the state of the first token, and a little training
 of everything.
 
-The model is that of the paper, with Hugging Face's names, so weights published for theirs load into
-`bert_base`. The recipe teaches a small one the characters of Python's help pages, compares it with
-counting (what stood between these two neighbours, how often?), and then fine-tunes it on a few lines
-of eight topics, against the same network from random weights.
+The model is that of the paper under Hugging Face's names, so that weights published for theirs load
+into `bert_base`.
 
-Devlin, Chang, Lee and Toutanova, "BERT: Pre-training of deep bidirectional transformers for language
-understanding", NAACL 2019; document 004 shows its table of results on GLUE, document 002 explains
-the transformer.
+Devlin, Chang, Lee and Toutanova, "BERT: Pre-training of deep bidirectional transformers for
+language understanding", NAACL 2019; document 004 shows its table of results on GLUE, document 002
+explains the transformer.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
 
 import autograd as ag
 import nn
@@ -222,16 +225,15 @@ class Predictions(nn.Module):
     def __init__(self, vocabulary: nn.Embedding):
         super().__init__()
         count, size = vocabulary.weight.shape
-        self.transform = nn.Sequential()
-        self.transform.dense = nn.Linear(size, size)
-        self.transform.activation = nn.GELU()
+        self.transform = Dense(size, size, F.gelu)
         self.transform.LayerNorm = nn.LayerNorm(size, eps=1e-12)
         self.decoder = nn.Linear(size, count)
+        self.apply(begin)
         self.decoder.weight = vocabulary.weight
         self.bias = self.decoder.bias
 
     def forward(self, states):
-        return self.decoder(self.transform(states))
+        return self.decoder(self.transform.LayerNorm(self.transform(states)))
 
 
 class BertForMaskedLM(nn.Module):
@@ -250,11 +252,174 @@ class BertForMaskedLM(nn.Module):
 
     def __init__(self, **sizes):
         super().__init__()
-        self.bert = Bert(**sizes, pooler=False)
+        self.bert = Bert(**{"pooler": False, **sizes})
         self.cls = nn.Module()
         self.cls.predictions = Predictions(self.bert.embeddings.word_embeddings)
-        self.cls.apply(begin)
 
     def forward(self, input_ids, attention_mask=None, token_type_ids=None):
-        states, _ = self.bert(input_ids, attention_mask, token_type_ids)
-        return self.cls.predictions(states)
+        return self.cls.predictions(self.bert(input_ids, attention_mask, token_type_ids)[0])
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict=True, assign=False):
+        """As `Module.load_state_dict`; the names may also be those of the first published files."""
+        keys = super().load_state_dict(named_as_here(state_dict), strict, assign)
+        predictions = self.cls.predictions  # `assign` took a tensor for each name
+        predictions.decoder.weight = self.bert.embeddings.word_embeddings.weight
+        predictions.decoder.bias = predictions.bias
+        return keys
+
+    def loss(self, input_ids, targets, chosen):
+        """The mean cross entropy, in nats, of what stood at the chosen places, and only there.
+
+        All three are of shape (batch, time); `chosen` is of bools. See `mask`.
+        """
+        states = self.bert(input_ids)[0][chosen]
+        return F.cross_entropy(self.cls.predictions(states), targets[chosen])
+
+
+class BertForPreTraining(BertForMaskedLM):
+    """BERT with both outputs it was published with; the second tells whether two texts belong.
+
+    Returns scores of (batch, time, vocab_size), and (batch, 2): for the second text following the
+    first (number 0), and for its being from somewhere else (1). The parameters are those of `Bert`.
+
+    Examples
+    --------
+    >>> import autograd as ag, models
+    >>> model = models.BertForPreTraining(vocab_size=50, hidden_size=16, num_hidden_layers=2,
+    ...                                   num_attention_heads=2, intermediate_size=32)
+    >>> tokens, texts = ag.tensor([[1, 7, 2, 8, 2]]), ag.tensor([[0, 0, 0, 1, 1]])
+    >>> words, following = model(tokens, token_type_ids=texts)
+    >>> words.shape, following.shape
+    ((1, 5, 50), (1, 2))
+    """
+
+    def __init__(self, **sizes):
+        super().__init__(**sizes, pooler=True)
+        self.cls.seq_relationship = nn.Linear(self.bert.pooler.dense.out_features, 2)
+        begin(self.cls.seq_relationship)
+
+    def forward(self, input_ids, attention_mask=None, token_type_ids=None):
+        states, pooled = self.bert(input_ids, attention_mask, token_type_ids)
+        return self.cls.predictions(states), self.cls.seq_relationship(pooled)
+
+
+class BertForSequenceClassification(nn.Module):
+    """BERT that sorts texts: scores of (batch, num_labels), from the state of the whole text.
+
+    Parameters
+    ----------
+    num_labels : int
+    sizes
+        The parameters of `Bert`.
+
+    Examples
+    --------
+    >>> import autograd as ag, models
+    >>> model = models.BertForSequenceClassification(8, vocab_size=50, hidden_size=16,
+    ...     num_hidden_layers=2, num_attention_heads=2, intermediate_size=32)
+    >>> model(ag.tensor([[1, 7, 9, 2], [1, 8, 2, 0]])).shape
+    (2, 8)
+    """
+
+    def __init__(self, num_labels: int, **sizes):
+        super().__init__()
+        self.bert = Bert(**sizes)
+        self.dropout = nn.Dropout(sizes.get("dropout", 0.1))
+        self.classifier = nn.Linear(self.bert.pooler.dense.out_features, num_labels)
+        begin(self.classifier)
+
+    def forward(self, input_ids, attention_mask=None, token_type_ids=None):
+        _, pooled = self.bert(input_ids, attention_mask, token_type_ids)
+        return self.classifier(self.dropout(pooled))
+
+
+def bert_base(**sizes) -> BertForPreTraining:
+    """The paper's BERT-base: 12 layers of 768, 110,106,428 parameters, for 30,522 pieces of words.
+
+    Weights published as ``bert-base-uncased`` (Hugging Face's ``pytorch_model.bin`` or
+    ``model.safetensors``) load into it with `models.load_weights`, as do later files of the same
+    structure; `sizes` are those parameters of `Bert` that differ. There is no tokenizer for them
+    here: the numbers of the tokens must come from elsewhere. Files of the encoder alone, whose
+    names do not begin with ``bert.``, load into its `bert`.
+
+    Examples
+    --------
+    >>> import models
+    >>> model = models.bert_base(num_hidden_layers=1, vocab_size=100)
+    >>> model.bert.encoder.layer[0].attention.self.query.weight.shape
+    (768, 768)
+    """
+    return BertForPreTraining(**sizes)
+
+
+SHARED = {
+    "cls.predictions.decoder.weight": "bert.embeddings.word_embeddings.weight",
+    "cls.predictions.decoder.bias": "cls.predictions.bias",
+}  # one parameter under two names
+
+
+def named_as_here(weights: Mapping[str, Any]) -> dict[str, Any]:
+    """Weights of a published BERT under the names they have in `BertForPreTraining`.
+
+    Files that were once TensorFlow's say ``LayerNorm.gamma`` and ``LayerNorm.beta``; some hold the
+    numbers of the places, and some leave out a name of weights that two layers share.
+
+    Raises
+    ------
+    ValueError
+        If what two layers share here differs in `weights`.
+
+    Examples
+    --------
+    >>> from models.bert import named_as_here
+    >>> list(named_as_here({"bert.embeddings.LayerNorm.gamma": 1, "cls.predictions.bias": 2}))
+    ['bert.embeddings.LayerNorm.weight', 'cls.predictions.bias', 'cls.predictions.decoder.bias']
+    """
+    here = {
+        name.replace("LayerNorm.gamma", "LayerNorm.weight").replace(
+            "LayerNorm.beta", "LayerNorm.bias"
+        ): value
+        for name, value in weights.items()
+        if name != "bert.embeddings.position_ids"
+    }
+    for other, name in SHARED.items():
+        if name in here and not np.array_equal(here.setdefault(other, here[name]), here[name]):
+            raise ValueError(
+                f"{other} differs from {name}: this model has one parameter for both, and cannot "
+                "hold what was trained with two"
+            )
+    return here
+
+
+# -- masks -----------------------------------------------------------------------------------------
+
+
+def mask(tokens: np.ndarray, vocabulary: int, random: np.random.Generator, special: int = 4):
+    """Choose 15% of the tokens; of these mask 80%, make 10% random ones, and leave 10%.
+
+    Parameters
+    ----------
+    tokens : int array of shape (batch, time)
+    vocabulary : int
+    random : NumPy generator
+    special : int, default 4
+        Tokens below are never chosen, nor put anywhere; the last of them is the mask.
+
+    Returns
+    -------
+    (masked, chosen)
+        Arrays of that shape: the tokens to show, and bools.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from models.bert import mask
+    >>> shown, chosen = mask(np.full((50, 50), 7), 10, np.random.default_rng(0))
+    >>> bool(0.1 < chosen.mean() < 0.2), set(shown[~chosen].tolist())
+    (True, {7})
+    """
+    chosen = (random.random(tokens.shape) < 0.15) & (tokens >= special)
+    way = random.random(tokens.shape)
+    masked = np.where(chosen & (way < 0.8), special - 1, tokens)
+    replaced = chosen & (way >= 0.8) & (way < 0.9)
+    return np.where(replaced, random.integers(special, vocabulary, tokens.shape), masked), chosen

@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
 
 import numpy as np
 
@@ -30,7 +29,7 @@ import optim
 from models import datasets
 from models.training.recipe import Recipe, cosine, section
 from models.training.run import Run
-from models.training.small import Pairs, learn, measure, minibatches
+from models.training.small import Pairs, learn, measure, rows
 from nn import functional as F
 from nn.utils import clip_grad_norm_
 
@@ -66,13 +65,20 @@ class Words:
         return len(self.numbers) + 2
 
 
-def rows(numbers: Iterable[np.ndarray]) -> np.ndarray:
-    """Sequences of numbers as the rows of one array, padded with 0."""
-    numbers = list(numbers)
-    table = np.zeros((len(numbers), max(map(len, numbers))), np.int64)
-    for row, sequence in zip(table, numbers, strict=True):
+def table(numbers: list[np.ndarray]) -> np.ndarray:
+    """Sequences of numbers as the rows of one array, padded with 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from models.elmo import table
+    >>> table([np.array([5]), np.array([7, 8])]).tolist()
+    [[5, 0], [7, 8]]
+    """
+    padded = np.zeros((len(numbers), max(map(len, numbers))), np.int64)
+    for row, sequence in zip(padded, numbers, strict=True):
         row[: len(sequence)] = sequence
-    return table
+    return padded
 
 
 class BiLM(nn.Module):
@@ -123,7 +129,9 @@ class BiLM(nn.Module):
         ahead = self.read(self.forwards, tokens)
         behind = self.read(self.backwards, ag.from_numpy(np.take_along_axis(tokens.array, back, 1)))
         lines = np.arange(len(back))[:, None]
-        return ag.stack([ag.cat([a, b[lines, back]], -1) for a, b in zip(ahead, behind)])
+        return ag.stack(
+            [ag.cat([a, b[lines, back]], -1) for a, b in zip(ahead, behind, strict=True)]
+        )
 
     def loss(self, tokens):
         """The mean cross entropy, in nats a word, of the next words and of those before.
@@ -182,13 +190,14 @@ class AttentionPool(nn.Module):
 
 
 class ElmoClassifier(nn.Module):
-    """A bidirectional LSTM with attention, on word embeddings and on ELMo's mix of a frozen BiLM.
+    """A bidirectional LSTM with attention, on embeddings of its own and on ELMo's mix of a BiLM.
 
     Takes (batch, time) numbers of words, 0 for padding; returns scores of (batch, classes).
 
     Parameters
     ----------
-    lm : BiLM
+    vocabulary, size : int
+        Of the language models `lm`.
     hidden : int, default 64
         In each direction.
     classes : int, default 8
@@ -197,33 +206,191 @@ class ElmoClassifier(nn.Module):
     Examples
     --------
     >>> import autograd as ag, models
-    >>> model = models.ElmoClassifier(models.BiLM(50, 8))
+    >>> model = models.ElmoClassifier(vocabulary=50, size=8)
     >>> model(ag.tensor([[4, 2, 7, 0], [3, 3, 0, 0]])).shape
     (2, 8)
     """
 
-    def __init__(self, lm: BiLM, hidden: int = 64, classes: int = 8, dropout: float = 0.5):
+    def __init__(self, vocabulary: int = 2500, size: int = 128, hidden: int = 64, classes: int = 8,
+                 dropout: float = 0.5):  # fmt: skip
         super().__init__()
-        self.lm = lm.requires_grad_(False)
-        size = lm.embedding.embedding_dim
-        self.mix = Mix(1 + len(lm.forwards))
-        self.embedding = nn.Embedding(*lm.embedding.weight.shape, padding_idx=0)
-        self.embedding.load_state_dict(lm.embedding.state_dict())
-        self.embedding.requires_grad_(True)
+        self.lm = BiLM(vocabulary, size)
+        self.mix = Mix(1 + len(self.lm.forwards))
+        self.embedding = nn.Embedding(vocabulary, size, padding_idx=0)
         self.lstm = nn.LSTM(3 * size, hidden, batch_first=True, bidirectional=True)
         self.pool = AttentionPool(2 * hidden)
         self.dropout = nn.Dropout(dropout)
         self.output = nn.Linear(2 * hidden, classes)
 
+    def settle(self) -> None:
+        """End pretraining: the BiLM stays as it is; the embedding begins as the BiLM's."""
+        self.lm.requires_grad_(False)
+        with ag.no_grad():
+            self.embedding.weight[:] = self.lm.embedding.weight
+
+    def train(self, mode: bool = True):
+        """Switch to training, or evaluation; a settled BiLM drops nothing in either."""
+        super().train(mode)
+        self.lm.train(mode and self.lm.output.weight.requires_grad)
+        return self
+
     def read(self, tokens):
         """States of (batch, time, 2 hidden), and which places are words."""
-        self.lm.eval()  # what it knows stays as it is
+        words = ag.cat([self.embedding(tokens), self.mix(self.lm(tokens))], -1)
         there = tokens != 0
         packed = nn.utils.rnn.pack_padded_sequence(
-            self.dropout(ag.cat([self.embedding(tokens), self.mix(self.lm(tokens))],-1)), there.sum(1), True, enforce_sorted=False
+            self.dropout(words), there.sum(1), batch_first=True, enforce_sorted=False
         )
-        h, _ = nn.utils.rnn.pad_packed_sequence(self.lstm(packed)[0], True, total_length=tokens.shape[1])
-        return h, there
+        states, _ = nn.utils.rnn.pad_packed_sequence(self.lstm(packed)[0], batch_first=True)
+        return states, there
 
     def forward(self, tokens):
+        tokens = tokens[:, : int((tokens.array != 0).sum(1).max())]  # as far as there are words
         return self.output(self.dropout(self.pool(*self.read(tokens))))
+
+
+# -- the experiment --------------------------------------------------------------------------------
+
+
+def bags(tokens: np.ndarray, vocabulary: int) -> ag.Tensor:
+    """Which words a line has, whatever their order: (lines, vocabulary) of 0 and 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from models.elmo import bags
+    >>> bags(np.array([[2, 3, 2, 0]]), 5).tolist()
+    [[0.0, 0.0, 1.0, 1.0, 0.0]]
+    """
+    table = np.zeros((len(tokens), vocabulary), np.float32)
+    table[np.arange(len(tokens))[:, None], tokens] = 1
+    table[:, 0] = 0
+    return ag.from_numpy(table)
+
+
+def logistic_regression(pairs: Pairs, classes: int, decay: float) -> nn.Linear:
+    """Multinomial logistic regression with a quadratic penalty, to its minimum."""
+    model = nn.Linear(pairs[0].shape[1], classes)
+    nn.init.zeros_(model.weight)
+    nn.init.zeros_(model.bias)
+    optimizer = optim.LBFGS(model.parameters(), max_iter=100, line_search_fn="strong_wolfe")
+
+    def closure():
+        optimizer.zero_grad()
+        loss = F.cross_entropy(model(pairs[0]), pairs[1]) + decay * (model.weight**2).sum()
+        loss.backward()
+        return loss
+
+    optimizer.step(closure)
+    return model
+
+
+def best_of_bags(train: Pairs, test: Pairs, vocabulary: int) -> float:
+    """The accuracy of words counted; it gets the penalty that suits it best on the test itself."""
+    train, test = ((bags(part[0].array, vocabulary), part[1]) for part in (train, test))
+    classes = int(train[1].array.max()) + 1
+    found = [logistic_regression(train, classes, decay) for decay in (3e-5, 1e-4, 3e-4, 1e-3)]
+    return max(measure(model, test)["accuracy"] for model in found)
+
+
+def pretrain(run: Run, lm: BiLM, text: np.ndarray) -> None:
+    """Teach the language models on windows of a text, which begin elsewhere in every epoch."""
+    settings, random = run.settings, ag.default_generator().numpy
+    context, size = settings["context"], settings["lm_batch_size"]
+    count = len(text) // context - 1
+    optimizer = optim.Adam(lm.parameters(), settings["lm_lr"])
+    scheduler = cosine(optimizer, settings["lm_epochs"] * (count // size))
+    for epoch in range(settings["lm_epochs"]):
+        starts, nats = random.permutation(count) * context + random.integers(context), []
+        for chosen in np.split(starts[: count // size * size], count // size):
+            loss = lm.loss(ag.from_numpy(text[chosen[:, None] + np.arange(context)]))
+            optimizer.zero_grad()
+            loss.backward()
+            clip_grad_norm_(lm.parameters(), 1.0)
+            optimizer.step()
+            scheduler.step()
+            nats.append(loss.item())
+        run.log({"lm_epoch": epoch + 1, "nats_a_word": float(np.mean(nats))})
+
+
+def fine_tune(run: Run, model: ElmoClassifier, train: Pairs) -> None:
+    """Teach what stands on top of the language models."""
+    settings = run.settings
+    model.settle()
+    wanted = [p for p in model.parameters() if p.requires_grad]
+    optimizer = optim.Adam(wanted, settings["optim.lr"])
+    steps = settings["epochs"] * (len(train[1]) // settings["batch_size"])
+    scheduler = cosine(optimizer, steps)
+
+    def tell() -> bool:
+        run.log(
+            {"train_batch_accuracy": measure(model, rows(train, range(0, 2000, 5)))["accuracy"]}
+        )
+        return False
+
+    learn(model, train, optimizer, settings["epochs"], settings["batch_size"],
+          after_step=scheduler.step, after_epoch=tell)  # fmt: skip
+
+
+def show(run: Run, model: ElmoClassifier, words: Words, lines: list[str]) -> None:
+    """Draw how much attention each word of a few lines gets."""
+
+    def plot(figure) -> None:
+        for axes, line in zip(figure.subplots(len(lines), 1), lines, strict=True):
+            with ag.no_grad():
+                states, there = model.read(ag.from_numpy(words.encode(line)[None]))
+                weights = model.pool.weights(states, there).array
+            axes.imshow(weights, cmap="Blues", aspect="auto", vmin=0)
+            shown = Words.split(line)
+            axes.set_xticks(range(len(shown)), shown, rotation=60, ha="right", fontsize=8)
+            axes.set_yticks([])
+
+    run.draw("attention", plot, (9, 1.5 * len(lines)))
+
+
+def fit(run: Run) -> tuple[ElmoClassifier, dict[str, float]]:
+    """Pretrain without labels, learn the topics of lines, and compare with bags of words."""
+    text, lines = datasets.unlabelled_text(), [datasets.topic_lines(part) for part in (True, False)]
+    words = Words(text)
+    train, test = (
+        (ag.from_numpy(table([words.encode(line) for line in part.lines])), ag.tensor(part.labels))
+        for part in lines
+    )
+    bag = best_of_bags(train, test, len(words))
+    run.log({"bag_of_words": bag})
+    model = ElmoClassifier(len(words), **section(run.settings, "model"))
+    pretrain(run, model.lm, words.encode(text))
+    fine_tune(run, model, train)
+    accuracy = measure(model, test)["accuracy"]
+    show(run, model, words, lines[1].lines[::150])
+    mixed = F.softmax(model.mix.w.detach(), 0).tolist()
+    return model, {
+        "gain": accuracy - bag, "accuracy": accuracy, "bag_of_words": bag,
+        **{f"layer_{j}": weight for j, weight in enumerate(mixed)},
+    }  # fmt: skip
+
+
+RECIPE = Recipe(
+    name="elmo",
+    summary="ELMo, a BiLSTM and attention tell topics of lines: beats bag of words",
+    build=ElmoClassifier,
+    fit=fit,
+    documents="004",
+    paper="Peters et al. 2018",
+    metric="gain",
+    options={
+        "lm_epochs": 6,
+        "lm_batch_size": 16,
+        "lm_lr": 4e-3,
+        "context": 32,
+        "epochs": 10,
+        "batch_size": 32,
+        "optim.lr": 3e-3,
+        "model.size": 128,
+        "model.hidden": 64,
+    },
+    bar=0.005,
+    seconds=90,
+    quick={"lm_epochs": 1, "lm_batch_size": 64, "epochs": 3, "model.size": 32, "model.hidden": 32},
+    quick_bar=-0.35,
+)

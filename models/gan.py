@@ -26,7 +26,7 @@ zero-sum game, V, alternate optimisation; Deep Learning slides (004): pictures m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -191,7 +191,7 @@ class Game:
     def discriminate(self, real) -> float:
         """One step of D up the value; returns V before it."""
         with ag.no_grad():
-            fake = self.model.generator(self.model.noise(len(real)))
+            fake = self.model(self.model.noise(len(real)))
         v = value(self.model.discriminator(real), self.model.discriminator(fake))
         self.detective.zero_grad()
         (-v).backward()

@@ -34,7 +34,7 @@ import numpy as np
 import autograd as ag
 import nn
 import optim
-from models.gan import GAN, LOSSES, Game
+from models.gan import GAN, LOSSES, Game, perceptron
 from models.training.claims import claims
 from models.training.recipe import Recipe, section
 from models.training.run import Run
@@ -134,6 +134,21 @@ def likelihood_is_divergence() -> bool:
 # -- what is measured ------------------------------------------------------------------------------
 
 
+def smooth_gan(width: int = 64) -> GAN:
+    """Players in one dimension, who both have densities and slopes everywhere.
+
+    Examples
+    --------
+    >>> import autograd as ag
+    >>> from models.gan_theory import smooth_gan
+    >>> smooth_gan(width=8)(ag.zeros(5, 1)).shape
+    (5, 1)
+    """
+    model = GAN(latent=1, dims=1, width=width)
+    model.generator = perceptron(1, width, 1)
+    return model
+
+
 def affine(mean: float, deviation: float) -> nn.Linear:
     """A generator whose p_g is known: ``G(z) = mean + deviation z``."""
     generator = nn.Linear(1, 1)
@@ -165,7 +180,7 @@ def far_off(found, expected, p, q) -> float:
 
 def against_a_fixed_generator(settings) -> tuple[np.ndarray, float]:
     """Train D alone; returns D at `PLACES`, and the mean of V over the last quarter."""
-    model, steps = GAN(**section(settings, "model")), settings["fixed_steps"]
+    model, steps = smooth_gan(**section(settings, "model")), settings["fixed_steps"]
     model.generator = affine(*START)
     game, values = Game(model, settings["optim.lr"]), []
     schedule = optim.lr_scheduler.CosineAnnealingLR(game.detective, steps)
@@ -184,7 +199,7 @@ def slopes(settings, rounds: int = 20, every: int = 10) -> dict[str, list[float]
         For each loss the norms of its gradient by G's parameters, every so many steps of D; and
         what D says of the forgeries, as ``D(G(z))``.
     """
-    model = GAN(**section(settings, "model"))
+    model = smooth_gan(**section(settings, "model"))
     model.generator = affine(*FAR)
     game, z = Game(model, settings["optim.lr"]), model.noise(1000)
     found: dict[str, list[float]] = {"D(G(z))": [], **{name: [] for name in LOSSES}}
@@ -202,7 +217,7 @@ def slopes(settings, rounds: int = 20, every: int = 10) -> dict[str, list[float]
 def play(run: Run) -> tuple[GAN, list[dict]]:
     """Play the game; returns the players, and what was seen on the way, 41 times."""
     settings, steps = run.settings, run.settings["steps"]
-    model, p = GAN(**section(settings, "model")), data_density(PLACES)
+    model, p = smooth_gan(**section(settings, "model")), data_density(PLACES)
     game = Game(model, settings["optim.lr"], steps, LOSSES[settings["loss"]])
     looks = np.linspace(0, steps, 41).round().astype(int)
     seen, values = [], [math.nan]
@@ -273,7 +288,8 @@ def draw_game(figure, seen) -> None:
     """Draw densities and D at five moments, all samples over time, and the value."""
     above, below = figure.subfigures(2, 1)
     p = data_density(PLACES)
-    for axes, frame in zip(above.subplots(1, 5, sharey=True), seen[:: len(seen) // 5], strict=False):
+    moments = [seen[i] for i in (0, 1, 3, 8, -1)]  # most happens early
+    for axes, frame in zip(above.subplots(1, 5, sharey=True), moments, strict=True):
         axes.plot(PLACES, p, "k:", label="$p_{data}$")
         axes.plot(PLACES, frame["q"], "C2", label="$p_g$")
         axes.plot(PLACES, frame["D"], "C0", label="D")
@@ -293,7 +309,7 @@ def draw_game(figure, seen) -> None:
 RECIPE = Recipe(
     name="gan_theory",
     summary="a GAN in one dimension: the best D, the value -log 4, the saturating loss",
-    build=GAN,
+    build=smooth_gan,
     fit=fit,
     documents="003",
     paper="Goodfellow et al. 2014",
@@ -306,8 +322,6 @@ RECIPE = Recipe(
         "fixed_steps": 1500,
         "batch_size": 256,
         "loss": "non_saturating",
-        "model.latent": 1,
-        "model.dims": 1,
         "model.width": 64,
         "optim.lr": 2e-3,
     },

@@ -348,7 +348,7 @@ def show_attention(run: Run, model: nn.Module) -> None:
         for block, (line, heads) in enumerate(zip(grid, maps, strict=True)):
             for head, axes in enumerate(line):
                 axes.imshow(heads[0, head], cmap="gray_r", vmin=0, vmax=1)
-                axes.set_xticks(range(len(labels)), labels, fontsize=5)
+                axes.set_xticks(range(len(labels)), labels, fontsize=5, rotation=90)
                 axes.set_yticks(range(len(labels)), labels, fontsize=5)
                 axes.tick_params(length=0, pad=1)
                 axes.set_title(f"block {block}, head {head}", fontsize=6)
@@ -357,7 +357,7 @@ def show_attention(run: Run, model: nn.Module) -> None:
 
 
 def shown(token: str) -> str:
-    """A token as a label: what cannot be seen is written out.
+    """A token as a label, in letters that every font has.
 
     Examples
     --------
@@ -365,7 +365,7 @@ def shown(token: str) -> str:
     >>> shown(" a"), shown("\\n")
     ('\u00b7a', '\\\\n')
     """
-    return repr(token)[1:-1].replace(" ", "\u00b7").replace("$", r"\$")
+    return ascii(token)[1:-1].replace(" ", "\u00b7").replace("$", r"\$")
 
 
 RECIPE = Recipe(
@@ -383,7 +383,7 @@ RECIPE = Recipe(
     show=show_attention,
     optimiser=adamw,
     scheduler=warm_cosine,
-    epochs=8,
+    epochs=10,
     batch_size=16,
     clip=1.0,
     options={

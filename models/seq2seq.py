@@ -18,6 +18,10 @@ weights are computed from where it stands:
 
 Luong's can be computed for all places of a dictated text at once, Bahdanau's goes step by step.
 
+All of them learn to copy the likely (the years begin with 19 or 20); what the plain decoder is slow
+to learn is to keep every digit. After ten epochs it gets nine dates in ten right as a whole
+(`seq2seq_plain`), with attention it is all but all of them after six (`seq2seq`).
+
 Sutskever, Vinyals and Le, "Sequence to sequence learning with neural networks" (2014); Bahdanau,
 Cho and Bengio, "Neural machine translation by jointly learning to align and translate" (2015);
 Luong, Pham and Manning, "Effective approaches to attention-based neural machine translation"
@@ -27,6 +31,7 @@ Luong, Pham and Manning, "Effective approaches to attention-based neural machine
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -213,9 +218,9 @@ def show_attention(run: Run, model: nn.Module) -> None:
         for axes, text, answer, map_ in zip(
             figure.subplots(2, 2).flat, texts, answers, weights.array, strict=True
         ):
-            axes.imshow(map_[: len(answer), 1 : len(text) + 1], cmap="Greys", vmin=0, vmax=1)
-            axes.set_xticks(range(len(text)), list(text))
-            axes.set_yticks(range(len(answer)), list(answer))
+            axes.imshow(map_[: len(answer) + 1, : len(text) + 2], cmap="Greys", vmin=0, vmax=1)
+            axes.set_xticks(range(len(text) + 2), ["^", *text, "$"])  # the marks of both ends
+            axes.set_yticks(range(len(answer) + 1), [*answer, "$"])
 
     run.draw("attention", plot, (11, 6))
 
@@ -228,21 +233,42 @@ RECIPE = Recipe(
     objective=dictated,
     metric="exact",
     documents="003, 004",
-    paper="Sutskever et al. 2014, Luong et al. 2015",
+    paper="Bahdanau et al. 2015, Luong et al. 2015",
     sample=sample,
     show=show_attention,
-    epochs=8,
+    epochs=6,
     clip=1.0,
     options={
         "optim.lr": 3e-3,
         "model.embedding": 32,
         "model.hidden": 128,
         "model.attention": "luong",
-        "data.count": 10000,
+        "data.count": 20000,
         "data.to": "iso",
     },
     bar=0.98,
     seconds=60,
-    quick={"epochs": 3, "model.hidden": 64, "data.count": 2000},
+    quick={"epochs": 10, "model.hidden": 64, "data.count": 2000, "optim.lr": 1e-2},
     quick_bar=0.5,
 )
+BACK = replace(
+    RECIPE,
+    name="seq2seq_back",
+    summary="the same network, from the ISO form to words",
+    epochs=4,
+    options={**RECIPE.options, "data.to": "words"},
+    quick_bar=0.3,
+)
+PLAIN = replace(
+    RECIPE,
+    name="seq2seq_plain",
+    summary="encoder and decoder without attention: all is said by one vector",
+    paper="Sutskever et al. 2014, Cho et al. 2014",
+    metric="tokens",  # whole dates it gets wrong too often to choose weights by them
+    show=None,
+    epochs=10,
+    options={**RECIPE.options, "model.attention": "none"},
+    bar=0.97,
+    quick_bar=0.65,
+)
+RECIPES = (PLAIN, RECIPE, BACK)

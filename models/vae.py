@@ -16,9 +16,9 @@ term needs no draws at all,
 
 The digits were scanned as bitmaps, and a pixel says how many of the 16 points of its block were
 black. So the decoder names the probability p of black for each pixel, and a pixel of n/16 has the
-likelihood of n heads in 16 tosses, (16 over n) p^n (1 - p)^(16 - n). The ELBO then really is a bound
-on the probability of a digit, and can be compared with what simpler models give it: 107.8 nats for
-one that knows how often each pixel has each of its 17 values, but not what goes with what.
+likelihood of n heads in 16 tosses, (16 over n) p^n (1 - p)^(16 - n). The ELBO then really bounds
+the probability of a digit, and can be compared with what simpler models give it: 107.8 nats for one
+that knows how often each pixel has each of its 17 values, but not what goes with what.
 
 Kingma and Welling, "Auto-encoding variational Bayes" (2013); Rezende, Mohamed and Wierstra (2014).
 Document 004, autoencoders, of which this is the generative one.
@@ -125,7 +125,7 @@ def log_likelihood(logits, images):
     >>> import autograd as ag
     >>> from models.vae import log_likelihood
     >>> log_likelihood(ag.zeros(1, 1, 8, 8), ag.ones(1, 1, 8, 8))  # heads 64 x 16 times
-    tensor([-709.783])
+    tensor([-709.7827])
     """
     tosses = F.binary_cross_entropy_with_logits(logits, images, reduction="none")
     each = LOG_ORDERS[(BRIGHTEST * images).round().long()] - BRIGHTEST * tosses

@@ -30,6 +30,7 @@ from nn.conv import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, Co
 from nn.dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout
 from nn.embedding import Embedding
 from nn.embedding_bag import EmbeddingBag
+from nn.estimate import estimate
 from nn.flatten import Flatten, Unflatten
 from nn.fold import Fold, Unfold
 from nn.lazy import (
@@ -322,6 +323,7 @@ __all__ = [
     "ZeroPad1d",
     "ZeroPad2d",
     "ZeroPad3d",
+    "estimate",
     "functional",
     "init",
     "modules",

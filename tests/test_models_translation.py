@@ -312,6 +312,16 @@ def test_the_rate_is_the_papers_formula():
     assert settings["optim.width"] == 128
 
 
+def test_at_first_the_layers_near_the_output_have_the_larger_gradients():
+    """What the rise of the rate is for."""
+    ag.manual_seed(0)
+    model = models.Transformer(dropout=0.0)
+    loss, _ = dictated(model, datasets.dates(count=16).tensors)
+    loss.backward()
+    sizes = [np.linalg.norm(layer.feed_forward[2].weight.grad.array) for layer in model.decoder]
+    assert sizes[5] > 2 * sizes[0] and sizes[5] == max(sizes)
+
+
 def test_the_formula_of_attention():
     ag.manual_seed(1)
     attention = Attention(6, heads=3).double()

@@ -42,13 +42,13 @@ FORMS = (
     "{nth} {month} {y}",  # 3rd May 1998
     "the {nth} of {month} {y}",
     "the {ordinal} of {month} {y}",  # the third of May 1998
+    "{ordinal} of {month}, {y}",
     "{month} the {ordinal}, {y}",
     "{month} {d}, {y}",
     "{month} {nth}, {y}",
     "{month} the {nth}, {y}",
     "{mon} {d} {y}",
     "{weekday}, the {nth} of {month} {y}",  # Sunday, the 3rd of May 1998
-    "{weekday}, the {ordinal} of {month} {y}",
     "{weekday}, {month} {d}, {y}",
     "{weekday}, {d} {month} {y}",
     "{day} {d} {mon} {y}",  # Sun 3 May 1998
@@ -88,7 +88,7 @@ def date_pairs(train: bool, count: int, to: str = "iso") -> tuple[tuple[str, str
     --------
     >>> from models.datasets import date_pairs
     >>> date_pairs(train=False, count=2)
-    (('DEC 12 2035', '2035-12-12'), ('8th of august, 2007', '2007-08-08'))
+    (('DEC 12 2035', '2035-12-12'), ('the 8th of august 2007', '2007-08-08'))
     """
     if to not in ("iso", "words"):
         raise ValueError(f"dates are translated to 'iso' or to 'words', got {to!r}")

@@ -14,7 +14,6 @@ from typing import NamedTuple
 import numpy as np
 
 from models.datasets.characters import Alphabet
-
 from models.datasets.text import ascii_fold
 
 SHORTEST, LONGEST = 40, 80  # characters of a line that is an example

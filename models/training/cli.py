@@ -129,7 +129,7 @@ def run(arguments: argparse.Namespace) -> int:
         sys.stdout.flush()
         return DONE
     except Interrupted as stop:
-        say(f"{stop}\nto go on: python -m models train {arguments.name} --resume {stop.folder}")
+        say(farewell(stop))
         return INTERRUPTED
     except KeyboardInterrupt:
         say("interrupted; nothing was saved")
@@ -143,6 +143,14 @@ def run(arguments: argparse.Namespace) -> int:
         return _complain(error, DIVERGED, arguments)
     except Exception as error:
         return _complain(error, FAILED, arguments)
+
+
+def farewell(stop: Interrupted) -> str:
+    """What is there of a run that was stopped, and what can be done with it."""
+    recipe = find_recipe(read_config(stop.folder)["model"])
+    if recipe.fit is None:
+        return f"{stop}\nto go on: python -m models train {recipe.name} --resume {stop.folder}"
+    return f"{stop}\nto see what was learned: python -m models sample {stop.folder}"
 
 
 def _complain(error: Exception, code: int, arguments: argparse.Namespace) -> int:

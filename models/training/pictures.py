@@ -76,8 +76,12 @@ def grid(images, path: Path) -> str:
     return str(path)
 
 
-def tiled(images: np.ndarray, margin: int = 1, enlarged: int = 3) -> np.ndarray:
+def tiled(
+    images: np.ndarray, margin: int = 1, enlarged: int = 3, columns: int | None = None
+) -> np.ndarray:
     """One picture, (height, width, 3), of images of shape (count, 1 or 3 channels, h, w).
+
+    Without `columns` as many lines as columns, or one less.
 
     Examples
     --------
@@ -87,7 +91,7 @@ def tiled(images: np.ndarray, margin: int = 1, enlarged: int = 3) -> np.ndarray:
     (19, 28, 3)
     """
     count, _, height, width = images.shape
-    columns = math.ceil(math.sqrt(count))
+    columns = columns or math.ceil(math.sqrt(count))
     lines = math.ceil(count / columns)
     size = height + margin, width + margin
     page = np.ones((lines * size[0] + margin, columns * size[1] + margin, 3))

@@ -1,0 +1,221 @@
+"""A graph as a page to walk around in: `explore` writes one HTML file that needs nothing else.
+
+Python reads the graph and says everything about it in JSON (`_describe`); the page, whose parts
+are in ``autograd/explorer``, lays out what is unfolded and draws it.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import linecache
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+from autograd.graph_reading import Reading, names_by_identity, origin, read, typed
+from autograd.graph_values import Facts, constants, facts, gradients, kept, values
+from autograd.tensor import Leaf, Tensor
+
+PARTS = Path(__file__).with_name("explorer")
+
+
+def explore(y, path: str | os.PathLike = "graph.html", params=None, *, gradients: bool = False,
+            grad_tensors=None, title: str | None = None) -> str:  # fmt: skip
+    """Write a page that shows how `y` was computed, and return the file's name.
+
+    Open it in a browser, with or without a network: drag and scroll, click a layer to unfold or
+    fold it, point at a box for its shapes, the bytes it keeps and the source line that made it, and
+    move the slider to follow backward from node to node.
+
+    Parameters
+    ----------
+    y : Tensor or sequence of Tensor
+        What was computed, before ``backward`` has released the graph.
+    path : path, default "graph.html"
+    params : Module or dict of str to Tensor, optional
+        Names for the leaves: a module, or ``dict(model.named_parameters())``.
+    gradients : bool, default False
+        Run backward to show the gradients it brings: their norms, small ones in full, NaN and
+        infinities marked. The graph is retained, and every ``.grad`` stays as it is.
+    grad_tensors : Tensor or sequence, optional
+        Where backward begins, as in `autograd.backward`; may be left out for one-element tensors.
+    title : str, optional
+        The page's title; by default the outermost layer's name.
+
+    Raises
+    ------
+    GraphError
+        If the graph was already released; with `gradients`, if backward cannot run.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> import autograd as ag
+    >>> x = ag.tensor([3.0, 4.0], requires_grad=True)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     page = ag.explore((x * x).sum(), os.path.join(folder, "graph.html"), {"x": x})
+    ...     "float32[2]" in open(page, encoding="utf-8").read()
+    True
+    """
+    tensors = tuple(y) if isinstance(y, (tuple, list)) else (y,)
+    for tensor in tensors:
+        if not isinstance(tensor, Tensor):
+            raise TypeError(
+                f"explore expected a tensor or a sequence of them, got {type(tensor).__name__}: "
+                "to explore a module, explore its output, as in explore(model(x), params=model)"
+            )
+    if grad_tensors is not None and not gradients:
+        raise ValueError("explore: grad_tensors without gradients=True would not be used")
+    graph = _describe(tensors, names_by_identity(params), gradients, grad_tensors)
+    outermost = next((m["name"] for m in graph["modules"] if m["parent"] < 0), "graph")
+    Path(path).write_text(_page(title or outermost, graph), encoding="utf-8")
+    return str(path)
+
+
+def _page(title: str, graph: dict) -> str:
+    """The parts of the page joined, with the graph in it."""
+    page, style, layout, view = (
+        (PARTS / name).read_text(encoding="utf-8")
+        for name in ("page.html", "style.css", "layout.js", "view.js")
+    )
+    # "<" would let a name close the script element that the JSON stands in.
+    data = json.dumps(graph, ensure_ascii=False, allow_nan=False).replace("<", "\\u003c")
+    fills = {
+        "title": html.escape(title),
+        "style": style,
+        "script": f"{layout}\n{view}",
+        "data": data,
+    }
+    return re.sub(r"\{\{(\w+)\}\}", lambda place: fills[place[1]], page)
+
+
+def _describe(tensors, names: dict[int, str], backward: bool, grad_tensors) -> dict[str, Any]:
+    """All there is to say about a graph: nodes oldest first, edges, modules, order of backward."""
+    reading = read(tensors, names)
+    known = {key: facts(array) for key, array in values(tensors, reading).items()}
+    modules = _modules(reading)
+    nodes = [_node(node, modules, reading, known) for node in reading.order]
+    numbers = {node: number for number, node in enumerate(reading.order)}
+    edges = [[numbers[a], numbers[b]] for a, b in dict.fromkeys(reading.arrows)]
+    for node in reading.order:
+        for name, array in () if isinstance(node, Leaf) else constants(node):
+            edges.append([len(nodes), numbers[node]])
+            nodes.append(_constant(name, array, modules[reading.paths[node]]))
+    for number, tensor in enumerate(tensors):
+        if tensor.node is not None:
+            edges.append([numbers[origin(tensor.node)[0]], len(nodes)])
+        nodes.append(_output(f"output {number}" if len(tensors) > 1 else "output", tensor))
+    # After reading: checkpointed nodes keep what backward has made them compute.
+    arriving = gradients(tensors, grad_tensors) if backward else _stored(reading)
+    for (node, index), fact in arriving.items():
+        if fact is not None:
+            nodes[numbers[node]]["grads"].append([index, *_told(fact)])
+    # An op of several outputs has its turn when all their gradients are there.
+    several = {node for node, index in arriving if index is None}
+    walk = [n for n, i in arriving if i is None or n not in several] if backward else []
+    return {
+        "nodes": nodes,
+        "edges": edges,
+        "modules": [
+            {
+                "name": path[-1],
+                "type": reading.classes.get(path, ""),
+                "parent": modules[path[:-1]],
+            }
+            for path in modules
+            if path
+        ],
+        "walk": [numbers[node] for node in dict.fromkeys(walk or reversed(reading.order))],
+        "backward": backward,
+        "unused": _unused(names, reading),
+    }
+
+
+def _modules(reading: Reading) -> dict[tuple, int]:
+    """Every module's number by its path, outer ones before inner ones; -1 is outside all."""
+    modules: dict[tuple, int] = {(): -1}
+    for node in reading.order:
+        path = reading.paths[node]
+        for end in range(1, len(path) + 1):
+            modules.setdefault(path[:end], len(modules) - 1)
+    return modules
+
+
+def _node(node, modules: dict[tuple, int], reading: Reading, known: dict) -> dict[str, Any]:
+    """What the page is told of an op or a leaf."""
+    outputs = sorted(reading.values[node].items())
+    told: dict[str, Any] = {
+        "kind": "op",
+        "name": node.name(),
+        "module": modules[reading.paths[node]],
+        "shapes": [typed(*like) for _, like in outputs],
+        "values": [[i, *_told(known[node, i])] for i, _ in outputs if (node, i) in known],
+        "grads": [],
+    }
+    if isinstance(node, Leaf):
+        told["kind"] = "param" if node in reading.names else "leaf"
+        told["name"] = reading.names.get(node, "leaf")
+        told["size"] = int(node.tensor().numel()) if node.tensor() is not None else 0
+        return told
+    told["inputs"] = [typed(*like) for like in node.shapes]
+    told["saved"] = sum(array.nbytes for _, _, array in kept(node))
+    if node.plan.op is not None:
+        told["args"] = [f"{k} = {v!r}"[:80] for k, v in sorted((node.params or {}).items())]
+    if node.where is not None:
+        told["where"], told["line"] = _source(str(node.where))
+    return told
+
+
+def _constant(name: str, array, module: int) -> dict[str, Any]:
+    return {
+        "kind": "constant",
+        "name": name,
+        "module": module,
+        "shapes": [typed(array.shape, array.dtype)],
+        "values": [[0, *_told(facts(array))]],
+        "grads": [],
+    }
+
+
+def _output(name: str, tensor: Tensor) -> dict[str, Any]:
+    return {
+        "kind": "output",
+        "name": name,
+        "module": -1,
+        "shapes": [typed(tensor.shape, tensor.dtype)],
+        "values": [[0, *_told(facts(tensor.array))]],
+        "grads": [],
+        "graph": tensor.node is not None,
+    }
+
+
+def _told(fact: Facts) -> tuple[str, str, str]:
+    """Facts as text, since JSON has no NaN."""
+    norm = "" if fact.norm is None else f"{fact.norm:.4g}"
+    return norm, fact.text, fact.bad
+
+
+def _stored(reading: Reading) -> dict:
+    """The gradients that an earlier backward has left in leaves."""
+    stored = {}
+    for node in reading.order:
+        tensor = node.tensor() if isinstance(node, Leaf) else None
+        if tensor is not None and tensor.grad is not None:
+            stored[node, 0] = facts(tensor.grad.array)
+    return stored
+
+
+def _source(place: str) -> tuple[str, str]:
+    """``file:line`` with the file as seen from here, and what is written there."""
+    file, _, line = place.rpartition(":")
+    text = linecache.getline(file, int(line)).strip() if line.isdigit() else ""
+    here = os.getcwd() + os.sep
+    return f"{file.removeprefix(here)}:{line}", text
+
+
+def _unused(names: dict[int, str], reading: Reading) -> list[str]:
+    """The names of parameters that `y` does not depend on."""
+    used = set(reading.names.values())
+    return [name for name in names.values() if name not in used]

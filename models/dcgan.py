@@ -1,0 +1,301 @@
+"""DCGAN: two convolutional networks play the GAN's game for images.
+
+The generator begins with noise, a few numbers that mean nothing yet, makes 4 x 4 places of many
+features out of them, and doubles the side with every transposed convolution; the discriminator goes
+the same way back with strided ones. What made deep networks of this kind trainable is a list of
+choices: no pooling and no hidden fully connected layers, batch normalisation everywhere but at the
+images (the generator's output, the discriminator's input), ReLU and at the end tanh in the
+generator, LeakyReLU of 0.2 in the discriminator, weights from N(0, 0.02), and Adam with the rate
+2e-4 and beta1 = 0.5. The losses and the moves are those of `models.gan`.
+
+That nothing was learned by heart shows on the way from one noise to another: the images between
+are images too, and change step by step.
+
+Here it draws digits of 16 x 16 pixels. A LeNet-5 that learned from real digits, by its own recipe,
+reads them: a digit is one if it is sure, and a generator that knows only some of the ten has
+failed, however sure the reader is.
+
+Radford, Metz and Chintala, "Unsupervised representation learning with deep convolutional generative
+adversarial networks" (2015). Machine Learning chapter 7 (003): generator and discriminator; Deep
+Learning slides (004): pictures made by GANs; Deep Learning lecture notes, day 1 (001).
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+import autograd as ag
+import nn
+from autograd.utils.data import DataLoader, TensorDataset
+from models import datasets, lenet
+from models.gan import LOSSES, Game
+from models.training.interrupt import Interrupt, Interrupted
+from models.training.loop import train
+from models.training.pictures import tiled
+from models.training.recipe import Recipe, section
+from models.training.run import Run
+from nn import functional as F
+
+SIDE = 16
+SURE = 0.9  # of what the reader says, to count as a digit
+
+
+# -- the networks ----------------------------------------------------------------------------------
+
+
+def generator(latent: int, width: int) -> nn.Sequential:
+    """Noise (n, latent, 1, 1) to images (n, 1, 16, 16) between -1 and 1.
+
+    Examples
+    --------
+    >>> import autograd as ag
+    >>> from models.dcgan import generator
+    >>> generator(latent=5, width=4)(ag.randn(2, 5, 1, 1)).shape
+    (2, 1, 16, 16)
+    """
+    return nn.Sequential(
+        nn.ConvTranspose2d(latent, 2 * width, 4, bias=False),  # 4 x 4
+        nn.BatchNorm2d(2 * width), nn.ReLU(),
+        nn.ConvTranspose2d(2 * width, width, 4, stride=2, padding=1, bias=False),  # 8 x 8
+        nn.BatchNorm2d(width), nn.ReLU(),
+        nn.ConvTranspose2d(width, 1, 4, stride=2, padding=1),  # 16 x 16
+        nn.Tanh(),
+    )  # fmt: skip
+
+
+def discriminator(width: int) -> nn.Sequential:
+    """Images (n, 1, 16, 16) to logits (n, 1).
+
+    Examples
+    --------
+    >>> import autograd as ag
+    >>> from models.dcgan import discriminator
+    >>> discriminator(width=4)(ag.zeros(2, 1, 16, 16)).shape
+    (2, 1)
+    """
+    return nn.Sequential(
+        nn.Conv2d(1, width, 4, stride=2, padding=1), nn.LeakyReLU(0.2),  # 8 x 8
+        nn.Conv2d(width, 2 * width, 4, stride=2, padding=1, bias=False),  # 4 x 4
+        nn.BatchNorm2d(2 * width), nn.LeakyReLU(0.2),
+        nn.Conv2d(2 * width, 1, 4), nn.Flatten(),
+    )  # fmt: skip
+
+
+def begin(layer: nn.Module) -> None:
+    """The paper's initial weights: N(0, 0.02), and around 1 where they scale."""
+    if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d)):
+        nn.init.normal_(layer.weight, 0.0, 0.02)
+    elif isinstance(layer, nn.BatchNorm2d):
+        nn.init.normal_(layer.weight, 1.0, 0.02)
+
+
+class DCGAN(nn.Module):
+    """Draw images (n, 1, 16, 16) between -1 and 1 from noise of shape (n, latent).
+
+    Attributes
+    ----------
+    generator, discriminator : Module
+
+    Examples
+    --------
+    >>> import models
+    >>> model = models.DCGAN(latent=8, width=4)
+    >>> model(model.noise(3)).shape
+    (3, 1, 16, 16)
+    """
+
+    def __init__(self, latent: int = 32, width: int = 32):
+        super().__init__()
+        self.latent = latent
+        self.generator = generator(latent, width)
+        self.discriminator = discriminator(width)
+        self.apply(begin)
+
+    def forward(self, z):
+        if z.ndim != 2 or z.shape[1] != self.latent:
+            raise ValueError(
+                f"DCGAN expected noise of shape (n, {self.latent}), got {list(z.shape)}: "
+                "model.noise(n) draws it"
+            )
+        return self.generator(z[:, :, None, None])
+
+    def noise(self, count: int, generator: ag.Generator | None = None) -> ag.Tensor:
+        """So many z from the standard normal distribution."""
+        return ag.randn(count, self.latent, generator=generator)
+
+
+def dcgan(**settings) -> DCGAN:
+    """Make a `DCGAN`.
+
+    Examples
+    --------
+    >>> import models
+    >>> models.dcgan(latent=8, width=4).latent
+    8
+    """
+    return DCGAN(**settings)
+
+
+def between(start, end, count: int) -> ag.Tensor:
+    """Points on the arc from one noise to another, (count, latent).
+
+    A straight line would lead past places much nearer to zero than noise ever is.
+
+    Examples
+    --------
+    >>> import autograd as ag
+    >>> from models.dcgan import between
+    >>> between(ag.tensor([1.0, 0.0]), ag.tensor([0.0, 1.0]), 3)[1]
+    tensor([0.7071, 0.7071])
+    """
+    a, b = (np.asarray(z.array, np.float64) for z in (start, end))
+    cosine = a @ b / (np.linalg.norm(a) * np.linalg.norm(b))
+    angle, t = math.acos(float(np.clip(cosine, -1, 1))), np.linspace(0, 1, count)[:, None]
+    if math.sin(angle) < 1e-6:  # the same direction, or opposite ones: any arc, or none
+        arc = (1 - t) * a + t * b
+    else:
+        arc = (np.sin((1 - t) * angle) * a + np.sin(t * angle) * b) / math.sin(angle)
+    return ag.from_numpy(arc.astype(np.float32))
+
+
+# -- the reader ------------------------------------------------------------------------------------
+
+
+def for_the_reader(images) -> ag.Tensor:
+    """Images of 16 x 16 pixels between -1 and 1 as the lenet5 recipe shows digits to a LeNet-5.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from models import datasets
+    >>> from models.dcgan import for_the_reader, real
+    >>> seen = for_the_reader(real(train=False)[:3])
+    >>> bool(np.allclose(seen, datasets.digits(False, 32).data[:3], atol=1e-5))
+    True
+    """
+    known = datasets.digits(True, 8, normalise=False).data
+    ink = F.interpolate((images + 1) / 2, scale_factor=2, mode="nearest")
+    return (ink - float(known.mean())) / float(known.std())
+
+
+def judged(reader: nn.Module, images) -> dict[str, float]:
+    """How the reader sees images: ``confident``, the part of which it is sure, and as what.
+
+    ``classes`` counts the digits among these that make up at least a hundredth of all images;
+    ``read`` is the same as ``confident`` if they are all ten, and nothing otherwise.
+    """
+    with ag.no_grad():
+        chances = F.softmax(reader(for_the_reader(images)), 1).array
+    sure = chances.max(1) > SURE
+    shares = np.bincount(chances.argmax(1)[sure], minlength=10) / len(chances)
+    confident, classes = float(sure.mean()), int((shares >= 0.01).sum())
+    return {"confident": confident, "classes": classes, "read": confident * (classes == 10)}
+
+
+def real(train: bool) -> ag.Tensor:
+    """The digits, 16 pixels wide, between -1 (paper) and 1 (ink)."""
+    return 2 * ag.tensor(datasets.digits(train, SIDE, normalise=False).data) - 1
+
+
+# -- learning --------------------------------------------------------------------------------------
+
+
+def draw_images(model: DCGAN, z) -> ag.Tensor:
+    """Images from noise, without a graph, by the running statistics of batch normalisation."""
+    was_training = model.training
+    model.eval()
+    with ag.no_grad():
+        images = model(z)
+    model.train(was_training)
+    return images
+
+
+def fit(run: Run) -> tuple[DCGAN, dict[str, float]]:
+    """Let a LeNet learn to read; play; let it read what was drawn."""
+    settings = run.settings
+    lessons = {"epochs": settings["reader_epochs"]}
+    reader = train(lenet.RECIPE, lessons, run.seed, run.path("reader")).model.eval()
+    model = dcgan(**section(settings, "model"))
+    with Interrupt() as interrupt:
+        pages = play(run, model, reader, interrupt)
+    model.eval()
+    ways = [between(*model.noise(2), 10) for _ in range(6)]
+    interpolated = draw_images(model, ag.cat(ways)).numpy()
+    sampled = draw_images(model, model.noise(100)).numpy()
+    run.draw("samples", lambda figure: show(figure, {"drawn": sampled}), (5, 5.3))
+    run.draw("interpolation", lambda figure: show(figure, {"on the way": interpolated}), (5, 3.4))
+    run.draw("progress", lambda figure: show(figure, pages), (2.4 * len(pages), 2.8))
+    noise = judged(reader, 2 * ag.rand(1000, 1, SIDE, SIDE) - 1)
+    return model, {
+        **judged(reader, draw_images(model, model.noise(2000))),
+        "real_confident": judged(reader, real(train=False))["confident"],
+        "noise_read": noise["read"],
+    }
+
+
+def play(run: Run, model: DCGAN, reader, interrupt: Interrupt) -> dict[str, np.ndarray]:
+    """Train both networks; returns images of the same noise at several times."""
+    settings, epochs = run.settings, run.settings["epochs"]
+    digits = TensorDataset(real(train=True))
+    loader = DataLoader(digits, settings["batch_size"], shuffle=True, drop_last=True)
+    steps = epochs * len(loader)
+    game = Game(model, settings["optim.lr"], steps, LOSSES[settings["loss"]])
+    fixed, pages = model.noise(36), {}
+    looks = set(np.linspace(0, epochs, 6).round().astype(int).tolist())
+    pages["untrained"] = draw_images(model, fixed).numpy()
+    for epoch in range(1, epochs + 1):
+        turns = []
+        for (images,) in loader:
+            turns.append(game.play([images]))
+            if interrupt.requested:
+                run.save_best(model.state_dict())
+                raise Interrupted(run.folder)
+        v, loss = np.mean(turns, 0).tolist()
+        entry = {"epoch": epoch, "value": v, "train_loss": loss}
+        if epoch in looks:
+            pages[f"epoch {epoch}"] = draw_images(model, fixed).numpy()
+            entry |= judged(reader, draw_images(model, model.noise(500)))
+        run.log({**entry, "seconds": round(run.seconds, 1)})
+    return pages
+
+
+def show(figure, pages: dict[str, np.ndarray]) -> None:
+    """Draw pages of images side by side, ten to a line or a square."""
+    for axes, (title, images) in zip(
+        figure.subplots(1, len(pages), squeeze=False)[0], pages.items(), strict=True
+    ):
+        axes.imshow(tiled((images + 1) / 2, columns=10 if len(images) % 10 == 0 else None))
+        axes.set_title(title)
+        axes.axis("off")
+
+
+def sample(model: DCGAN, settings, generator, count: int = 64) -> ag.Tensor:
+    """Draw so many digits, between 0 and 1."""
+    return (draw_images(model, model.noise(count, generator)) + 1) / 2
+
+
+RECIPE = Recipe(
+    name="dcgan",
+    summary="DCGAN (2015): draws digits that a LeNet-5 reads",
+    build=dcgan,
+    fit=fit,
+    sample=sample,
+    documents="001, 003, 004",
+    paper="Radford, Metz, Chintala 2015",
+    metric="read",
+    bar=0.8,
+    seconds=200,
+    options={
+        "epochs": 100,
+        "batch_size": 64,
+        "loss": "non_saturating",
+        "reader_epochs": lenet.RECIPE.epochs,
+        "model.latent": 32,
+        "model.width": 32,
+        "optim.lr": 2e-4,
+    },
+    quick={"epochs": 10, "reader_epochs": 3, "optim.lr": 1e-3},
+    quick_bar=0.4,
+)
