@@ -59,6 +59,7 @@ globals().update(
 _LATER = {
     "GradcheckError": "autograd.gradient_check",
     "draw": "autograd.graph",
+    "explore": "autograd.graph_page",
     "functional": "autograd.functional",
     "gradcheck": "autograd.gradient_check",
     "gradgradcheck": "autograd.gradient_check",

@@ -57,6 +57,7 @@ from autograd.gradient_check import gradcheck as gradcheck
 from autograd.gradient_check import gradgradcheck as gradgradcheck
 from autograd.graph import draw as draw
 from autograd.graph import make_dot as make_dot
+from autograd.graph_page import explore as explore
 from autograd.hooks import RemovableHandle as RemovableHandle
 from autograd.kernels.threads import get_num_threads as get_num_threads
 from autograd.kernels.threads import set_num_threads as set_num_threads

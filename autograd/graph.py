@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from autograd.graph_reading import Folding, Reading, names_by_identity, origin, read, typed
-from autograd.graph_values import kept, saved_name
+from autograd.graph_values import constants, facts, kept, saved_name, values
+from autograd.graph_values import gradients as backward_facts
 from autograd.node import Node
 from autograd.tensor import Leaf, Tensor
 
@@ -31,9 +32,11 @@ FILL = {  # kind of box -> (fill, border)
     "leaf": ("#dcfce7", "#22c55e"),
     "output": ("#fde68a", "#d97706"),
     "saved": ("#ffedd5", "#fb923c"),
+    "constant": ("#ffffff", "#d1d5db"),
     "rest": ("#ffffff", "#9ca3af"),
 }
 FONT = {"fontname": "Helvetica", "fontsize": "11"}
+WARNING = "⚠"  # begins the lines about NaN and infinities
 TEXT_SUFFIXES = ("dot", "gv")
 
 
@@ -101,8 +104,8 @@ class Graph:
 
 
 def draw(y, params=None, *, depth: int | None = None, max_nodes: int = 300,
-         show_attrs: bool = False, show_saved: bool = False,
-         max_attr_chars: int = 50) -> Graph:  # fmt: skip
+         show_attrs: bool = False, show_saved: bool = False, show_constants: bool = False,
+         gradients: bool = False, max_attr_chars: int = 50) -> Graph:  # fmt: skip
     """Draw how `y` was computed: operations in grey, parameters blue, other leaves green.
 
     Operations are grouped by the layer they ran in. Draw before ``backward``, which releases the
@@ -119,6 +122,11 @@ def draw(y, params=None, *, depth: int | None = None, max_nodes: int = 300,
         Fold further, then leave out the oldest operations, until no more boxes are shown.
     show_attrs, show_saved : bool, default False
         Show the operations' arguments, and the arrays they keep for backward.
+    show_constants : bool, default False
+        Show, dashed, the inputs that an operation keeps although no gradient goes to them.
+    gradients : bool, default False
+        Run backward, leaving every ``.grad`` as it is, and show the norms of the gradients, single
+        numbers in full, and NaN and infinities in red.
     max_attr_chars : int, default 50
         Where to cut the arguments' text.
 
@@ -150,7 +158,8 @@ def draw(y, params=None, *, depth: int | None = None, max_nodes: int = 300,
     reading = read(tensors, names_by_identity(params))
     folding = Folding(reading, depth, max_nodes)
     attrs = max_attr_chars if show_attrs else 0
-    return Graph(_write(tensors, reading, folding, attrs, show_saved))
+    notes = _notes(tensors, reading) if gradients else {}
+    return Graph(_write(tensors, reading, folding, attrs, show_saved, show_constants, notes))
 
 
 def make_dot(var, params=None, show_attrs: bool = False, show_saved: bool = False,
@@ -173,7 +182,22 @@ def make_dot(var, params=None, show_attrs: bool = False, show_saved: bool = Fals
 # -- writing the picture ---------------------------------------------------------------------------
 
 
-def _write(tensors, reading: Reading, folding: Folding, attrs: int, show_saved: bool):
+def _notes(tensors, reading: Reading) -> dict[Any, list[str]]:
+    """What the boxes of ops and leaves say of values and gradients."""
+    notes: dict[Any, list[str]] = {node: [] for node in reading.order}
+    for (node, _), array in values(tensors, reading).items():
+        fact = facts(array)
+        notes[node] += [f"data {fact.text}"] if array.size == 1 else []
+        notes[node] += [f"{WARNING} {fact.bad} in the value"] if fact.bad else []
+    for (node, _), fact in backward_facts(tensors).items():
+        if fact is not None:
+            notes[node].append(f"grad {fact.text}" if fact.size == 1 else f"‖grad‖ {fact.norm:.4g}")
+            notes[node] += [f"{WARNING} {fact.bad} in the gradient"] if fact.bad else []
+    return notes
+
+
+def _write(tensors, reading: Reading, folding: Folding, attrs: int, show_saved: bool,
+           show_constants: bool, notes: dict):  # fmt: skip
     """A graphviz.Digraph of what is left to show."""
     import graphviz
 
@@ -194,12 +218,22 @@ def _write(tensors, reading: Reading, folding: Folding, attrs: int, show_saved: 
     for box, members in folding.members.items():
         ids[box] = f"n{len(ids)}"
         kind, title, lines, path = _describe(box, members, reading, folding, attrs)
+        lines = lines + notes.get(box, [])
+        if isinstance(box, tuple):
+            lines += [f"{WARNING} NaN or inf inside"] * any(
+                line.startswith(WARNING) for node in members for line in notes.get(node, ())
+            )
         _box(clusters.at(path), ids[box], kind, title, lines)
         if show_saved and isinstance(box, Node):
             for number, (kind, which, array) in enumerate(kept(box)):
                 identity, name = f"{ids[box]}s{number}", saved_name(box, kind, which)
                 _box(clusters.at(path), identity, "saved", name, [typed(array.shape, array.dtype)])
                 picture.edge(ids[box], identity, style="dashed", dir="none")
+        if show_constants and isinstance(box, Node):
+            for number, (name, array) in enumerate(constants(box)):
+                identity, like = f"{ids[box]}c{number}", typed(array.shape, array.dtype)
+                _box(clusters.at(path), identity, "constant", name, [like, "no gradient"])
+                picture.edge(identity, ids[box], style="dashed")
     arrows = dict.fromkeys((folding.boxes[a], folding.boxes[b]) for a, b in reading.arrows)
     for source, target in arrows:
         if source != target:
@@ -293,4 +327,6 @@ def _box(frame, identity: str, kind: str, title: str, lines: list[str]) -> None:
         f'<BR/><FONT POINT-SIZE="9" COLOR="#4b5563">{html.escape(line)}</FONT>' for line in lines
     )
     fill, border = FILL[kind]
+    if any(line.startswith(WARNING) for line in lines):
+        border = "#dc2626"
     frame.node(identity, f"<<B>{html.escape(title)}</B>{small}>", fillcolor=fill, color=border)

@@ -24,7 +24,7 @@ class Facts(NamedTuple):
     norm: float | None  # the square root of the sum of squares; None if these are not numbers
     text: str  # a small array in full, the range of a large one
     bad: str  # "3 NaN, 1 inf", or nothing
-    bytes: int
+    size: int
 
 
 def facts(array: np.ndarray) -> Facts:
@@ -33,10 +33,10 @@ def facts(array: np.ndarray) -> Facts:
     Examples
     --------
     >>> facts(np.array([3.0, 4.0]))
-    Facts(norm=5.0, text='[3. 4.]', bad='', bytes=16)
+    Facts(norm=5.0, text='[3. 4.]', bad='', size=2)
     """
     if array.dtype.kind not in "fciub":
-        return Facts(None, "", "", array.nbytes)
+        return Facts(None, "", "", array.size)
     bad = ""
     if array.dtype.kind in "fc":
         nan, inf = int(np.isnan(array).sum()), int(np.isinf(array).sum())
@@ -49,7 +49,7 @@ def facts(array: np.ndarray) -> Facts:
         text = f"from {array.min():.4g} to {array.max():.4g}, mean {array.mean():.4g}"
     with np.errstate(all="ignore"):
         wide = array.astype(np.complex128 if array.dtype.kind == "c" else np.float64, copy=False)
-        return Facts(float(np.linalg.norm(wide.ravel())), text, bad, array.nbytes)
+        return Facts(float(np.linalg.norm(wide.ravel())), text, bad, array.size)
 
 
 def kept(node: Node) -> Iterator[tuple[str, Any, np.ndarray]]:

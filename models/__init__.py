@@ -57,6 +57,7 @@ from models import universal_approximation as _universal_approximation
 from models import vae as _vae
 from models import vanishing_gradients as _vanishing_gradients
 from models import vgg as _vgg
+from models import wgan_gp as _wgan_gp
 from models import xor as _xor
 from models.alexnet import AlexNet as AlexNet
 from models.alexnet import alexnet as alexnet
@@ -138,6 +139,7 @@ from models.vgg import vgg16_bn as vgg16_bn
 from models.vgg import vgg19 as vgg19
 from models.vgg import vgg19_bn as vgg19_bn
 from models.weights import load_weights as load_weights
+from models.wgan_gp import WGAN as WGAN
 from models.xor import StepXor as StepXor
 from models.xor import XorNet as XorNet
 from models.xor import xor as xor
@@ -197,6 +199,7 @@ RECIPES: dict[str, Recipe] = {
         _gan_theory,
         _dcgan,
         _vae,
+        _wgan_gp,
     )
     for recipe in getattr(module, "RECIPES", None) or (module.RECIPE,)
 }

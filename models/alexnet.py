@@ -18,6 +18,7 @@ from __future__ import annotations
 import nn
 from models import datasets
 from models.image_size import expect_images
+from models.training import show
 from models.training.recipe import Recipe
 
 
@@ -102,6 +103,7 @@ RECIPE = Recipe(
     summary="AlexNet (2012), its eight layers made small for digits",
     build=alexnet,
     data=datasets.images,
+    show=show.classifier,
     documents="001",
     paper="Krizhevsky, Sutskever, Hinton 2012",
     epochs=25,

@@ -179,6 +179,7 @@ class Bert(nn.Module):
                  intermediate_size: int = 3072, max_position_embeddings: int = 512,
                  type_vocab_size: int = 2, dropout: float = 0.1, pooler: bool = True):  # fmt: skip
         super().__init__()
+        self.size = hidden_size
         self.embeddings = Embeddings(
             vocab_size, hidden_size, max_position_embeddings, type_vocab_size, dropout
         )
@@ -212,7 +213,7 @@ def begin(module: nn.Module) -> None:
     """The paper's initial weights: normal with deviation 0.02, biases 0."""
     if isinstance(module, (nn.Linear, nn.Embedding)):
         nn.init.normal_(module.weight, std=0.02)
-    if isinstance(module, nn.Linear):
+    if isinstance(module, nn.Linear) and module.bias is not None:
         nn.init.zeros_(module.bias)
     if isinstance(module, nn.Embedding) and module.padding_idx is not None:
         with ag.no_grad():
@@ -270,7 +271,8 @@ class BertForMaskedLM(nn.Module):
     def loss(self, input_ids, targets, chosen):
         """The mean cross entropy, in nats, of what stood at the chosen places, and only there.
 
-        All three are of shape (batch, time); `chosen` is of bools. See `mask`.
+        All three are of shape (batch, time); `chosen` is of bools. See
+        `models.bert_pydoc.mask`.
         """
         states = self.bert(input_ids)[0][chosen]
         return F.cross_entropy(self.cls.predictions(states), targets[chosen])
@@ -295,7 +297,7 @@ class BertForPreTraining(BertForMaskedLM):
 
     def __init__(self, **sizes):
         super().__init__(**sizes, pooler=True)
-        self.cls.seq_relationship = nn.Linear(self.bert.pooler.dense.out_features, 2)
+        self.cls.seq_relationship = nn.Linear(self.bert.size, 2)
         begin(self.cls.seq_relationship)
 
     def forward(self, input_ids, attention_mask=None, token_type_ids=None):
@@ -325,7 +327,7 @@ class BertForSequenceClassification(nn.Module):
         super().__init__()
         self.bert = Bert(**sizes)
         self.dropout = nn.Dropout(sizes.get("dropout", 0.1))
-        self.classifier = nn.Linear(self.bert.pooler.dense.out_features, num_labels)
+        self.classifier = nn.Linear(self.bert.size, num_labels)
         begin(self.classifier)
 
     def forward(self, input_ids, attention_mask=None, token_type_ids=None):
@@ -389,37 +391,3 @@ def named_as_here(weights: Mapping[str, Any]) -> dict[str, Any]:
                 "hold what was trained with two"
             )
     return here
-
-
-# -- masks -----------------------------------------------------------------------------------------
-
-
-def mask(tokens: np.ndarray, vocabulary: int, random: np.random.Generator, special: int = 4):
-    """Choose 15% of the tokens; of these mask 80%, make 10% random ones, and leave 10%.
-
-    Parameters
-    ----------
-    tokens : int array of shape (batch, time)
-    vocabulary : int
-    random : NumPy generator
-    special : int, default 4
-        Tokens below are never chosen, nor put anywhere; the last of them is the mask.
-
-    Returns
-    -------
-    (masked, chosen)
-        Arrays of that shape: the tokens to show, and bools.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from models.bert import mask
-    >>> shown, chosen = mask(np.full((50, 50), 7), 10, np.random.default_rng(0))
-    >>> bool(0.1 < chosen.mean() < 0.2), set(shown[~chosen].tolist())
-    (True, {7})
-    """
-    chosen = (random.random(tokens.shape) < 0.15) & (tokens >= special)
-    way = random.random(tokens.shape)
-    masked = np.where(chosen & (way < 0.8), special - 1, tokens)
-    replaced = chosen & (way >= 0.8) & (way < 0.9)
-    return np.where(replaced, random.integers(special, vocabulary, tokens.shape), masked), chosen

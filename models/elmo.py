@@ -271,8 +271,8 @@ def bags(tokens: np.ndarray, vocabulary: int) -> ag.Tensor:
 def logistic_regression(pairs: Pairs, classes: int, decay: float) -> nn.Linear:
     """Multinomial logistic regression with a quadratic penalty, to its minimum."""
     model = nn.Linear(pairs[0].shape[1], classes)
-    nn.init.zeros_(model.weight)
-    nn.init.zeros_(model.bias)
+    for parameter in model.parameters():
+        nn.init.zeros_(parameter)
     optimizer = optim.LBFGS(model.parameters(), max_iter=100, line_search_fn="strong_wolfe")
 
     def closure():
@@ -372,7 +372,7 @@ def fit(run: Run) -> tuple[ElmoClassifier, dict[str, float]]:
 
 RECIPE = Recipe(
     name="elmo",
-    summary="ELMo, a BiLSTM and attention tell topics of lines: beats bag of words",
+    summary="ELMo, a BiLSTM and attention tell topics of lines, against a bag of words",
     build=ElmoClassifier,
     fit=fit,
     documents="004",

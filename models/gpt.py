@@ -401,5 +401,5 @@ RECIPE = Recipe(
     bar=1.75,
     seconds=300,
     quick={"epochs": 1, "model.width": 64, "model.layers": 2, "data.context": 64},
-    quick_bar=2.9,
+    quick_bar=2.4,
 )

@@ -30,6 +30,7 @@ from models.training.claims import claims
 from models.training.recipe import Recipe
 from models.training.run import Run
 from nn import functional as F
+from nn.utils import plots
 
 STRETCH = (1.6, 0.6)  # of the two inputs: the valley is long and narrow
 
@@ -140,15 +141,11 @@ def fit(run: Run) -> tuple[Line, dict[str, float]]:
 
 def draw_paths(figure, x, y, paths, goal) -> None:
     """Draw every path on the contours of the error."""
-    w1, w2 = np.linspace(-2.2, 3, 80), np.linspace(-3, 3.2, 80)
-    grid = np.stack(np.meshgrid(w1, w2), -1)
-    error = ((grid @ x.array.T - y.array) ** 2).mean(-1)
-    for axes, (name, path) in zip(figure.subplots(1, len(paths)), paths.items(), strict=True):
-        axes.contour(w1, w2, error, levels=np.geomspace(error.min() * 1.05, error.max(), 14),
-                     cmap="Greys", linewidths=0.6)  # fmt: skip
-        axes.plot(*path.T, "C0.-", linewidth=0.7, markersize=2)
-        axes.plot(*goal, "C3*", markersize=10)
-        axes.set(title=f"{name} ({len(path) - 1} steps)", xlabel="w1", ylabel="w2")
+
+    def error(weights):
+        return ((weights @ x.array.T - y.array) ** 2).mean(-1)
+
+    plots.paths(error, paths, ((-2.2, 3), (-3, 3.2)), goal, figure)
 
 
 def draw_distances(figure, far, examples, sizes) -> None:

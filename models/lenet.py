@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import nn
 from models import datasets
+from models.training import show
 from models.training.recipe import Recipe
 from nn import functional as F
 
@@ -79,6 +80,7 @@ RECIPE = Recipe(
         "data.size": 32,
         "data.root": None,
     },
+    show=show.classifier,
     documents="001, 003, 004",
     paper="LeCun, Bottou, Bengio, Haffner 1998",
     bar=0.975,

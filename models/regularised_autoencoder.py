@@ -265,6 +265,7 @@ RECIPES = (
         summary="a long code whose norm, or activity, has a price; how a free decoder evades it",
         build=RegularisedAutoencoder,
         fit=fit,
+        show=show,
         documents="004",
         paper="Goodfellow, Bengio, Courville 2016",
         metric="claims",

@@ -18,6 +18,7 @@ from itertools import chain
 import nn
 from models import datasets
 from models.image_size import expect_images
+from models.training import show
 from models.training.recipe import Recipe
 
 # How many layers of filters each of the five blocks has.
@@ -163,6 +164,7 @@ RECIPE = Recipe(
     summary="VGG (2014), of 16 layers, made small for digits",
     build=VGG,
     data=datasets.images,
+    show=show.classifier,
     documents="001",
     paper="Simonyan, Zisserman 2014",
     epochs=20,

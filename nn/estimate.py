@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -186,7 +186,7 @@ def _sum(output: Any) -> Tensor:
     return sum(_sum(v) for v in values if isinstance(v, (tuple, list, dict)) or v.requires_grad)  # type: ignore[return-value]
 
 
-def _updates(optimizer: Any, parameters: list[Tensor]) -> tuple[int, float]:
+def _updates(optimizer: Any, parameters: Sequence[Tensor]) -> tuple[int, float]:
     """Bytes of an optimiser's state, and seconds of an update, by stand-ins for the parameters."""
 
     def make(stand_in: Parameter):

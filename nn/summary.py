@@ -16,7 +16,7 @@ from autograd.tensor import Tensor, wrap
 from nn.module import Module
 from nn.summary_table import COLUMNS, ROW_SETTINGS, Layer, Summary
 
-MODES = {"eval": False, "train": True, "same": None}
+MODES = ("eval", "train", "same")
 
 
 def summary(
@@ -83,7 +83,7 @@ def summary(
     args, named = arguments(model, input_size, input_data, dtypes, batch_dim)
     with untouched(model), no_grad(), profile() as seen, Watch(model, seen) as watch:
         if mode != "same":
-            model.train(MODES[mode])
+            model.train(mode == "train")
         if forward is None:
             model(*args, **named, **kwargs)
         else:
@@ -113,8 +113,7 @@ class Watch:
         self.rows: list[Any] = []
         self.sizes: dict[int, int] = {}  # row -> bytes of its output, until a row below it comes
         self.running: list[tuple[int, str, int]] = []  # row, path and first event of each call
-        self.counted: set[Module] = set()
-        self.held: list[set[Tensor]] = []  # the parameters of each row's module
+        self.counted: set[Tensor] = set()  # the parameters of the rows that are complete
         self.indices: dict[tuple[int, Module], int] = {}  # (depth, module) -> its number there
 
     def __enter__(self) -> Watch:
@@ -131,16 +130,17 @@ class Watch:
             self.sizes[row] = 0
         self.running.append((len(self.rows), self.names[module], len(self.seen.events)))
         self.rows.append(None)
-        self.held.append(set())
 
     def leave(self, module, args, kwargs, output) -> None:
         row, path, first = self.running.pop()
         outermost = self.running[0][1] if self.running else path
         depth = len(self.running) + bool(outermost)  # the root's level is 0, called or not
-        below = set().union(*self.held[row + 1 :])
-        self.held[row] = set(module.parameters())
+        held = set(module.parameters())
+        own = _numel(held - self.counted)
+        self.counted |= held
         self.rows[row] = self.row(module, self.relative(path), depth)._replace(
-            own_parameters=_numel(self.held[row] - below),
+            own_parameters=own,
+            seen=bool(held) and not own + sum(r.own_parameters for r in self.rows[row + 1 :]),
             input_shape=_shapes((*args, *kwargs.values())),
             output_shape=shape(output),
             mult_adds=sum(e.flops for e in self.seen.events[first:] if e.phase == "forward") // 2,
@@ -158,8 +158,6 @@ class Watch:
         siblings = sum(key[0] == depth for key in self.indices)
         number = self.indices.setdefault((depth, module), siblings + 1)
         kernel = getattr(module, "kernel_size", None)
-        seen = module in self.counted and bool(held)
-        self.counted.add(module)
         return Layer(
             name,
             type(module).__name__,
@@ -168,16 +166,14 @@ class Watch:
             kernel_shape=None if kernel is None else tuple(np.atleast_1d(kernel).tolist()),
             parameters=_numel(held),
             trainable=_numel(p for p in held if p.requires_grad),
-            seen=seen,
         )
 
     def layers(self) -> list[Layer]:
         """The rows; the first is the model itself, though it may not have been called."""
         if self.rows and self.rows[0].depth == 0:
             return self.rows
-        root = self.row(self.model, "", 0)._replace(seen=False)
-        own = set(self.model.parameters()) - set().union(*self.held)
-        return [root._replace(own_parameters=_numel(own)), *self.rows]
+        own = _numel(set(self.model.parameters()) - self.counted)
+        return [self.row(self.model, "", 0)._replace(own_parameters=own), *self.rows]
 
 
 @contextmanager

@@ -16,12 +16,12 @@ class Layer(NamedTuple):
     name: str  # what the module that calls it calls it; "" for the root
     kind: str
     depth: int
-    index: int  # its number among the modules of this depth
+    number: int  # its place among the modules of this depth
     input_shape: Any = None  # of a tensor; a list of them where there are several
     output_shape: Any = None
     kernel_shape: tuple[int, ...] | None = None
     parameters: int = 0  # of the whole subtree
-    own_parameters: int = 0  # without those of the modules that it called
+    own_parameters: int = 0  # without those of the modules that it called, or of earlier rows
     trainable: int = 0
     mult_adds: int = 0  # of this call, with all that it called
     seen: bool = False  # whether an earlier row counts these parameters already
@@ -116,7 +116,11 @@ class Summary(NamedTuple):
             for layer, below in zip(layers, [*layers[1:], layers[0]], strict=True)
         ]
         kept = [
-            (layer, whole, layer.mult_adds if whole else layer.mult_adds - self.inside(i))
+            (
+                layer,
+                layer.own_parameters + (self.inside(i, "own_parameters") if whole else 0),
+                layer.mult_adds - (0 if whole else self.inside(i, "mult_adds")),
+            )
             for i, (layer, whole) in enumerate(zip(layers, deepest, strict=True))
             if layer.depth <= self.depth
             and not (layer.seen and "hide_recursive_layers" in self.row_settings)
@@ -128,26 +132,27 @@ class Summary(NamedTuple):
             Row(
                 layer,
                 branch + self.label(layer),
-                layer.parameters if whole else layer.own_parameters,
+                parameters,
                 mult_adds,
                 self.total,
             )
-            for branch, (layer, whole, mult_adds) in zip(branches, kept, strict=True)
+            for branch, (layer, parameters, mult_adds) in zip(branches, kept, strict=True)
         ]
 
-    def inside(self, row: int) -> int:
-        """The mult-adds of the calls that this row's module made."""
+    def inside(self, row: int, what: str) -> int:
+        """The sum of a number over the rows below one: mult-adds have their own parts in them."""
         depth, total = self.layers[row].depth, 0
         for layer in self.layers[row + 1 :]:
             if layer.depth <= depth:
                 break
-            total += layer.mult_adds if layer.depth == depth + 1 else 0
+            if what == "own_parameters" or layer.depth == depth + 1:
+                total += getattr(layer, what)
         return total
 
     def label(self, layer: Layer) -> str:
         """A layer's class, name and number."""
         name = f" ({layer.name})" if layer.name and "var_names" in self.row_settings else ""
-        number = f": {layer.depth}-{layer.index}" if "depth" in self.row_settings else ""
+        number = f": {layer.depth}-{layer.number}" if "depth" in self.row_settings else ""
         return layer.kind + name + (number if layer.depth else "")
 
     @property
@@ -218,7 +223,8 @@ def _branches(depths: list[int]) -> list[str]:
     >>> _branches([0, 1, 2, 1])
     ['', '├─', '│  └─', '└─']
     """
-    found, following = [], set()  # the levels on which another row comes
+    found: list[str] = []
+    following: set[int] = set()  # the levels on which another row comes
     for depth in reversed(depths):
         lines = ["│  " if level in following else "   " for level in range(1, depth)]
         corner = ["├─" if depth in following else "└─"] if depth else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 
 import pytest
@@ -285,3 +286,24 @@ def test_svg_and_files(tmp_path):
     assert picture.render(tmp_path / "d").endswith("d.pdf")
     assert (tmp_path / "b.png").read_bytes().startswith(b"\x89PNG")
     assert "<svg" in (tmp_path / "a.svg").read_text()
+
+
+def test_gradients_constants_and_what_is_not_a_number():
+    x = ag.tensor(-3.0, requires_grad=True)
+    y = x * ag.tensor(2.0)
+    picture = draw(y, {"x": x}, gradients=True, show_constants=True)
+    assert {"data -3.", "grad 2.", "data -6.", "grad 1."} <= set(
+        re.findall(r">((?:data|grad) [^<]+)<", picture.source)
+    )
+    assert ("other", "mul") in edges(picture) and "no gradient" in picture.source
+    assert x.grad is None
+    assert "other" not in boxes(draw(y)) and "grad" not in draw(y).source
+    wide = draw((y.log() * ag.ones(2, requires_grad=True)).sum(), gradients=True)
+    assert "1 NaN in the value" in wide.source and "#dc2626" in wide.source
+    assert "‖grad‖" in wide.source
+
+
+def test_a_folded_module_tells_of_nan_inside():
+    net = Net()
+    y = net(ag.full((2, 3), float("nan"))).sum()
+    assert "NaN or inf inside" in draw(y, net, depth=0, gradients=True).source

@@ -8,7 +8,8 @@ import models
 import optim
 from autograd import serialize
 from models import datasets, elmo
-from models.bert import mask, named_as_here
+from models.bert import named_as_here
+from models.bert_pydoc import Counts, mask
 
 SMALL = {
     "vocab_size": 30,
@@ -183,6 +184,18 @@ def test_what_does_not_fit_is_refused(masked_lm):
         masked_lm(ag.tensor([[1, 30, 2]]))
     with pytest.raises(ValueError, match="num_attention_heads divides, got 16 and 3"):
         models.Bert(**{**SMALL, "num_attention_heads": 3})
+
+
+def test_counts_are_chances_and_know_both_sides():
+    random = np.random.default_rng(0)
+    counts = Counts(random.integers(0, 5, 500), vocabulary=5)
+    for chances in (counts.single, counts.after, counts.before, counts.both, counts.left):
+        np.testing.assert_allclose(chances.sum(-1), 1)
+    text = np.array([0, 1, 0, 2, 3, 2] * 100)  # what follows 0 is told by its other neighbour
+    counts, places = Counts(text, vocabulary=5), np.array([7, 9])
+    assert (counts.between(text, places) > 0.95).all()
+    assert (counts.following(text, places) > 0.95).all()
+    assert abs(counts.after[0, 1] - 0.5) < 0.03
 
 
 # -- the lines of topics ---------------------------------------------------------------------------

@@ -11,7 +11,20 @@ import autograd as ag
 import models
 import nn
 from autograd import gradcheck, serialize
-from models import datasets, dcgan, gan, gan_theory
+from models import datasets, gan_theory
+from models.dcgan import between, draw_images, judged, real, sample
+from models.gan import (
+    CENTRES,
+    LOSSES,
+    RADIUS,
+    SPREAD,
+    Game,
+    found,
+    minimax,
+    non_saturating,
+    ring,
+    value,
+)
 from models.training import cli
 from models.training.interrupt import Interrupted
 from models.training.loop import train
@@ -36,17 +49,17 @@ def test_the_value_is_the_papers():
     real, fake = RNG.normal(size=(2, 50))
     d = [1 / (1 + np.exp(-logits)) for logits in (real, fake)]
     expected = np.log(d[0]).mean() + np.log(1 - d[1]).mean()
-    assert gan.value(ag.tensor(real), ag.tensor(fake)).item() == pytest.approx(expected, rel=1e-12)
-    assert gan.minimax(ag.tensor(fake)).item() == pytest.approx(np.log(1 - d[1]).mean(), rel=1e-12)
-    assert gan.non_saturating(ag.tensor(fake)).item() == pytest.approx(-np.log(d[1]).mean())
+    assert value(ag.tensor(real), ag.tensor(fake)).item() == pytest.approx(expected, rel=1e-12)
+    assert minimax(ag.tensor(fake)).item() == pytest.approx(np.log(1 - d[1]).mean(), rel=1e-12)
+    assert non_saturating(ag.tensor(fake)).item() == pytest.approx(-np.log(d[1]).mean())
 
 
 @pytest.mark.parametrize("a", [-30.0, -8.0, 0.0, 8.0, 30.0])
 def test_slopes_by_the_logit(a):
     logit = ag.tensor(a, dtype=ag.float64, requires_grad=True)
     d = 1 / (1 + math.exp(-a))
-    (saturating,) = ag.grad(gan.minimax(logit), logit)
-    (other,) = ag.grad(gan.non_saturating(logit), logit)
+    (saturating,) = ag.grad(minimax(logit), logit)
+    (other,) = ag.grad(non_saturating(logit), logit)
     assert saturating.item() == pytest.approx(-d, rel=1e-9)
     assert other.item() == pytest.approx(-1 / (1 + math.exp(a)), rel=1e-9)  # -(1 - D)
     assert saturating.item() < 0 and other.item() < 0  # one direction
@@ -54,15 +67,15 @@ def test_slopes_by_the_logit(a):
 
 def test_logits_may_be_extreme():
     far = ag.tensor([-1e4, 1e4], requires_grad=True)
-    for loss in (*gan.LOSSES.values(), lambda x: gan.value(x, x)):
-        value = loss(far)
-        assert np.isfinite(value.item()) and np.isfinite(ag.grad(value, far)[0].array).all()
+    for loss in (*LOSSES.values(), lambda x: value(x, x)):
+        lost = loss(far)
+        assert np.isfinite(lost.item()) and np.isfinite(ag.grad(lost, far)[0].array).all()
 
 
 def test_gradients_of_the_losses():
     x, y = (ag.tensor(RNG.normal(size=7), requires_grad=True) for _ in range(2))
-    assert gradcheck(gan.value, (x, y))
-    assert gradcheck(gan.minimax, (x,)) and gradcheck(gan.non_saturating, (x,))
+    assert gradcheck(value, (x, y))
+    assert gradcheck(minimax, (x,)) and gradcheck(non_saturating, (x,))
 
 
 # -- closed forms ----------------------------------------------------------------------------------
@@ -118,13 +131,13 @@ def test_what_an_affine_generator_makes_is_normal():
 @pytest.fixture
 def game():
     ag.manual_seed(0)
-    return gan.Game(models.GAN(latent=2, dims=2, width=8), rate=1e-2)
+    return Game(models.GAN(width=8), rate=1e-2)
 
 
 def test_each_side_moves_itself_only(game):
     sides = game.model.generator, game.model.discriminator
     before = [weights(side) for side in sides]
-    game.discriminate(gan.ring(16))
+    game.discriminate(ring(16))
     assert same(sides[0], before[0]) and not same(sides[1], before[1])
     assert all(p.grad is None for p in sides[0].parameters())
     before = [weights(side) for side in sides]
@@ -138,13 +151,13 @@ def test_k_steps_of_d_then_one_of_g(game, monkeypatch):
     for side, optimizer in (("G", game.forger), ("D", game.detective)):
         step = optimizer.step
         monkeypatch.setattr(optimizer, "step", lambda s=side, f=step: (turns.append(s), f()))
-    game.play([gan.ring(8)] * 3)
-    game.play([gan.ring(8)])
+    game.play([ring(8)] * 3)
+    game.play([ring(8)])
     assert "".join(turns) == "DDDGDG"
 
 
 def test_d_climbs_the_value_and_g_goes_down(game):
-    real = gan.ring(64)
+    real = ring(64)
     climbing = [game.discriminate(real) for _ in range(200)]
     assert climbing[-1] > climbing[0] + 0.3
     falling = [game.generate(64) for _ in range(50)]
@@ -152,9 +165,9 @@ def test_d_climbs_the_value_and_g_goes_down(game):
 
 
 def test_the_rates_fall_to_zero():
-    game = gan.Game(models.GAN(width=4), rate=1e-2, steps=4)
+    game = Game(models.GAN(width=4), rate=1e-2, steps=4)
     for _ in range(4):
-        game.play([gan.ring(4)])
+        game.play([ring(4)])
     for side in (game.forger, game.detective):
         assert side.param_groups[0]["lr"] == pytest.approx(0, abs=1e-12)
         assert side.param_groups[0]["betas"] == (0.5, 0.999)
@@ -162,11 +175,11 @@ def test_the_rates_fall_to_zero():
 
 def test_heaps_are_counted():
     ag.manual_seed(0)
-    assert gan.found(gan.ring(20000).numpy())["near"] == pytest.approx(0.989, abs=0.003)
-    all_but_one = np.repeat(gan.CENTRES[:7], 10, 0)
-    assert gan.found(all_but_one) == {"modes": 7, "near": 1.0, "smallest": 0.0}
-    outside = gan.CENTRES * (1 + 3.1 * gan.SPREAD / gan.RADIUS)
-    assert gan.found(outside)["modes"] == 0
+    assert found(ring(20000).numpy())["near"] == pytest.approx(0.989, abs=0.003)
+    all_but_one = np.repeat(CENTRES[:7], 10, 0)
+    assert found(all_but_one) == {"modes": 7, "near": 1.0, "smallest": 0.0}
+    outside = CENTRES * (1 + 3.1 * SPREAD / RADIUS)
+    assert found(outside)["modes"] == 0
 
 
 # -- images ----------------------------------------------------------------------------------------
@@ -182,7 +195,7 @@ def test_shapes_and_ranges(small):
     images = small(small.noise(5))
     assert images.shape == (5, 1, 16, 16) and abs(images.array).max() <= 1
     assert small.discriminator(images).shape == (5, 1)
-    digits = dcgan.real(train=True)
+    digits = real(train=True)
     assert digits.shape == (1437, 1, 16, 16) and digits.min().item() == -1 == -digits.max().item()
 
 
@@ -210,26 +223,26 @@ def test_drawing_leaves_the_statistics_and_the_mode_alone(small):
     z = small.noise(8)
     small(z)
     before = {k: v.array.copy() for k, v in small.state_dict().items()}
-    drawn = dcgan.draw_images(small, z)
+    drawn = draw_images(small, z)
     assert small.training and not drawn.requires_grad
     assert all((v.array == before[k]).all() for k, v in small.state_dict().items())
-    alone = dcgan.draw_images(small, z[:1])  # an image does not depend on its company
+    alone = draw_images(small, z[:1])  # an image does not depend on its company
     np.testing.assert_allclose(alone.array, drawn.array[:1], atol=1e-6)
     assert abs(small(z).array - drawn.array).max() > 1e-3  # while training it does
 
 
 def test_the_way_between_two_noises(small):
     a, b = small.noise(2)
-    way = dcgan.between(a, b, 9).array
+    way = between(a, b, 9).array
     np.testing.assert_allclose(way[[0, -1]], [a.array, b.array], atol=1e-6)
-    turned = dcgan.between(a / a.norm(), b / b.norm(), 9)
+    turned = between(a / a.norm(), b / b.norm(), 9)
     np.testing.assert_allclose(turned.norm(dim=1).array, 1, atol=1e-6)
-    np.testing.assert_allclose(dcgan.between(a, a, 3).array, np.stack([a.array] * 3), atol=1e-6)
+    np.testing.assert_allclose(between(a, a, 3).array, np.stack([a.array] * 3), atol=1e-6)
 
 
 def test_samples_are_images_and_repeat_themselves(small):
     def draw():
-        return dcgan.sample(small, {}, ag.Generator().manual_seed(3), count=7)
+        return sample(small, {}, ag.Generator().manual_seed(3), count=7)
 
     images = draw()
     assert images.shape == (7, 1, 16, 16) and 0 <= images.min().item() < images.max().item() <= 1
@@ -241,31 +254,31 @@ class Reader(nn.Module):
 
     def forward(self, images):
         known = datasets.digits(True, normalise=False).data
-        level = images.array[:, 0, 0, 0] * known.std() + known.mean()
+        level = images.array[:, 0, 0, 0] * float(known.std()) + float(known.mean())
         return ag.tensor(50 * np.eye(10, dtype=np.float32)[np.rint(9 * level).astype(int)])
 
 
 def test_a_reader_must_be_sure_and_see_all_ten():
     levels = np.linspace(-1, 1, 10, dtype=np.float32)
     images = ag.tensor(np.broadcast_to(levels[:, None, None, None], (10, 1, 16, 16)).copy())
-    assert dcgan.judged(Reader(), images) == {"confident": 1.0, "classes": 10, "read": 1.0}
-    assert dcgan.judged(Reader(), images[:9]) == {"confident": 1.0, "classes": 9, "read": 0.0}
-    unsure = dcgan.judged(lambda x: Reader()(x) * 0.01, images)
+    assert judged(Reader(), images) == {"confident": 1.0, "classes": 10, "read": 1.0}
+    assert judged(Reader(), images[:9]) == {"confident": 1.0, "classes": 9, "read": 0.0}
+    unsure = judged(lambda x: Reader()(x) * 0.01, images)
     assert unsure == {"confident": 0.0, "classes": 0, "read": 0.0}
 
 
 def test_both_networks_learn_from_the_same_steps(small):
     before = weights(small.generator), weights(small.discriminator)
-    game = gan.Game(small, rate=1e-3)
-    v, loss = game.play([dcgan.real(train=True)[:16]])
+    game = Game(small, rate=1e-3)
+    v, loss = game.play([real(train=True)[:16]])
     assert np.isfinite([v, loss]).all()
     assert not same(small.generator, before[0]) and not same(small.discriminator, before[1])
-    assert F.sigmoid(small.discriminator(dcgan.real(True)[:4])).array.std() > 0
+    assert F.sigmoid(small.discriminator(real(True)[:4])).array.std() > 0
 
 
-def test_what_was_learned_until_ctrl_c_is_kept(tmp_path, monkeypatch, capsys):
+def test_what_was_learned_until_ctrl_c_is_kept(tmp_path, monkeypatch):
     recipe, turns = models.RECIPES["dcgan"], []
-    play = gan.Game.play
+    play = Game.play
 
     def pressed(game, batches):
         turns.append(1)
@@ -273,7 +286,7 @@ def test_what_was_learned_until_ctrl_c_is_kept(tmp_path, monkeypatch, capsys):
             signal.raise_signal(signal.SIGINT)
         return play(game, batches)
 
-    monkeypatch.setattr(gan.Game, "play", pressed)
+    monkeypatch.setattr(Game, "play", pressed)
     with pytest.raises(Interrupted, match="the run is saved in") as stop:
         train(recipe, {"reader_epochs": 1, "model.width": 4}, folder=tmp_path / "run")
     assert len(turns) == 3 and stop.value.folder == tmp_path / "run"

@@ -649,8 +649,8 @@ def test_summary():
     assert net.training and not net.features.training and not net.features[1]._hooks.after
     assert int(net.features[1].num_batches_tracked) == 0
     text = str(result)
-    assert "    0: Conv2d" in text and f"{result.total:,}" in text
-    assert "0: Conv2d" not in str(nn.summary(net, input_data=ag.ones(1, 1, 8, 8), depth=1))
+    assert "  ├─Conv2d (0): 2-1" in text and f"{result.total:,}" in text
+    assert "Conv2d (0)" not in str(nn.summary(net, input_data=ag.ones(1, 1, 8, 8), depth=1))
 
 
 def test_summary_counts_shared_layers_once():

@@ -102,7 +102,8 @@ function place(levels, m, measure) {
     }
   }
   const layers = layered(level, insides);
-  for (let sweep = 0; sweep < 8; sweep++) reorder(layers, sweep % 2 === 0);
+  for (let sweep = 0, still = 0; sweep < 8 && still < 2; sweep++)
+    still = reorder(layers, sweep % 2 === 0) ? 0 : still + 1;
   setX(layers);
   setY(layers, m >= 0);
   return gather(level, layers, insides, m >= 0 ? measure.title(m) : 0);
@@ -110,7 +111,8 @@ function place(levels, m, measure) {
 
 // Give each item a layer, and each edge a bend in every layer it passes through.
 function layered(level, insides) {
-  const items = [...level.items.values()].sort((a, b) => a.rank - b.rank || (a.key < b.key ? -1 : 1));
+  const inOrder = (a, b) => a.rank - b.rank || (a.key < b.key ? -1 : 1);
+  const items = [...level.items.values()].sort(inOrder);
   items.forEach((it, i) => Object.assign(it, { order: i, layer: 0, above: [], below: [] }));
   const edges = [...level.edges.values()];
   for (const e of edges) {
@@ -177,21 +179,25 @@ function offset(insides, key, side, source) {
   return x === undefined ? 0 : x - inside.w / 2;
 }
 
-// Sort each layer by where its neighbours in the layer before (or after) stand.
+// Sort each layer by where its neighbours in the layer before (or after) stand; whether any moved.
 function reorder(layers, downward) {
   const spread = (layer) => layer.forEach((it, i) => { it.at = (i + 0.5) / layer.length; });
   layers.forEach(spread);
-  const walk = downward ? layers : [...layers].reverse();
-  for (const layer of walk) {
+  let moved = false;
+  for (const layer of downward ? layers : [...layers].reverse()) {
     for (const it of layer) {
       const ties = downward ? it.prev : it.next;
       it.centre = ties.length
         ? ties.reduce((sum, t) => sum + t.to.at + t.its * 1e-4, 0) / ties.length
         : it.at;
     }
-    layer.sort((a, b) => a.centre - b.centre || a.at - b.at);
+    const inOrder = (a, b) => a.centre - b.centre || a.at - b.at;
+    if (layer.every((it, i) => !i || inOrder(layer[i - 1], it) < 0)) continue;
+    moved = true;
+    layer.sort(inOrder);
     spread(layer);
   }
+  return moved;
 }
 
 // Pull every item towards its neighbours; those on the main line first, parameters give way.
@@ -204,7 +210,8 @@ function setX(layers) {
     }
     for (const it of layer) it.x -= x / 2;
   }
-  for (let pass = 0; pass < 12; pass++) {
+  for (let pass = 0, still = 0; pass < 12 && still < 2; pass++) {
+    const before = layers.flatMap((layer) => layer.map((it) => it.x));
     const downward = pass % 2 === 0;
     for (const layer of downward ? layers : [...layers].reverse()) {
       pull(layer, (it) => {
@@ -216,6 +223,9 @@ function setX(layers) {
         return pulling.reduce((sum, t) => sum + t.to.x + t.its - t.own, 0) / pulling.length;
       });
     }
+    let i = 0;
+    const moved = layers.some((layer) => layer.some((it) => Math.abs(it.x - before[i++]) > 0.1));
+    still = moved ? 0 : still + 1;
   }
   straighten(layers);
 }

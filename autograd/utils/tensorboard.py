@@ -53,7 +53,7 @@ class SummaryWriter:
         self.log_dir.mkdir(parents=True, exist_ok=True)
         SummaryWriter.made += 1
         place = f"{int(time.time())}.{socket.gethostname()}.{os.getpid()}.{SummaryWriter.made}"
-        self.file = open(self.log_dir / f"events.out.tfevents.{place}", "wb")
+        self.file = open(self.log_dir / f"events.out.tfevents.{place}", "wb")  # noqa: SIM115
         self._write(_bytes(3, b"brain.Event:2"), None, None)
 
     def __enter__(self) -> SummaryWriter:
@@ -68,7 +68,8 @@ class SummaryWriter:
         self._add(tag, _float(2, _number(scalar_value)), global_step, walltime)
 
     def add_scalars(self, main_tag: str, tag_scalar_dict: Mapping[str, Any],
-                    global_step: int | None = None, walltime: float | None = None) -> None:  # fmt: skip
+                    global_step: int | None = None,
+                    walltime: float | None = None) -> None:  # fmt: skip
         """Add a point to each of several curves, named ``main_tag/key``."""
         for key, value in tag_scalar_dict.items():
             self.add_scalar(f"{main_tag}/{key}", value, global_step, walltime)
@@ -164,7 +165,7 @@ def _number(value: Any) -> float:
     return float(_array(value).item())
 
 
-# -- protocol buffers: a field is its number and kind, and then the value ----------------------------
+# -- protocol buffers: a field is its number and kind, and then the value --------------------------
 
 
 def _varint(number: int) -> bytes:
@@ -193,7 +194,7 @@ def _bytes(field: int, value: bytes) -> bytes:
     return _varint(field << 3 | 2) + _varint(len(value)) + value
 
 
-# -- checksums and pictures --------------------------------------------------------------------------
+# -- checksums and pictures ------------------------------------------------------------------------
 
 
 def _table() -> list[int]:

@@ -390,7 +390,9 @@ def summary(arguments: argparse.Namespace) -> None:
     from nn.summary import summary
 
     recipe, model, example = _model_and_example(arguments)
-    table = summary(model, input_data=example[0])
+    table = summary(
+        model, input_data=example, forward=lambda model, *batch: recipe.objective(model, batch)
+    )
     value = {
         "model": recipe.name,
         "parameters": table.total,

@@ -1,6 +1,15 @@
-"""Helpers: clipping gradients, parametrizations, checkpoints, parameters as one vector."""
+"""Helpers: clipping gradients, parametrizations, checkpoints, pictures, parameters as a vector."""
 
-from nn.utils import checkpoint, parametrizations, parametrize, prune, rnn, stateless
+from nn.utils import (
+    checkpoint,
+    live,
+    parametrizations,
+    parametrize,
+    plots,
+    prune,
+    rnn,
+    stateless,
+)
 from nn.utils.clip_grad import (
     clip_grad_norm,
     clip_grad_norm_,
@@ -41,10 +50,12 @@ __all__ = [
     "fuse_linear_bn_eval",
     "fuse_linear_bn_weights",
     "get_total_norm",
+    "live",
     "max_norm_",
     "parameters_to_vector",
     "parametrizations",
     "parametrize",
+    "plots",
     "prune",
     "remove_spectral_norm",
     "remove_weight_norm",

@@ -19,6 +19,7 @@ from autograd.graph_values import Facts, constants, facts, gradients, kept, valu
 from autograd.tensor import Leaf, Tensor
 
 PARTS = Path(__file__).with_name("explorer")
+SCRIPTS = ("layout.js", "facts.js", "view.js", "controls.js")  # each uses those before it
 
 
 def explore(y, path: str | os.PathLike = "graph.html", params=None, *, gradients: bool = False,
@@ -51,12 +52,13 @@ def explore(y, path: str | os.PathLike = "graph.html", params=None, *, gradients
 
     Examples
     --------
-    >>> import os, tempfile
+    >>> import tempfile
+    >>> from pathlib import Path
     >>> import autograd as ag
     >>> x = ag.tensor([3.0, 4.0], requires_grad=True)
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     page = ag.explore((x * x).sum(), os.path.join(folder, "graph.html"), {"x": x})
-    ...     "float32[2]" in open(page, encoding="utf-8").read()
+    ...     page = ag.explore((x * x).sum(), Path(folder, "graph.html"), {"x": x})
+    ...     "float32[2]" in Path(page).read_text(encoding="utf-8")
     True
     """
     tensors = tuple(y) if isinstance(y, (tuple, list)) else (y,)
@@ -76,16 +78,15 @@ def explore(y, path: str | os.PathLike = "graph.html", params=None, *, gradients
 
 def _page(title: str, graph: dict) -> str:
     """The parts of the page joined, with the graph in it."""
-    page, style, layout, view = (
-        (PARTS / name).read_text(encoding="utf-8")
-        for name in ("page.html", "style.css", "layout.js", "view.js")
+    page, style, *scripts = (
+        (PARTS / name).read_text(encoding="utf-8") for name in ("page.html", "style.css", *SCRIPTS)
     )
     # "<" would let a name close the script element that the JSON stands in.
     data = json.dumps(graph, ensure_ascii=False, allow_nan=False).replace("<", "\\u003c")
     fills = {
         "title": html.escape(title),
         "style": style,
-        "script": f"{layout}\n{view}",
+        "script": "\n".join(scripts),
         "data": data,
     }
     return re.sub(r"\{\{(\w+)\}\}", lambda place: fills[place[1]], page)
@@ -157,7 +158,8 @@ def _node(node, modules: dict[tuple, int], reading: Reading, known: dict) -> dic
     if isinstance(node, Leaf):
         told["kind"] = "param" if node in reading.names else "leaf"
         told["name"] = reading.names.get(node, "leaf")
-        told["size"] = int(node.tensor().numel()) if node.tensor() is not None else 0
+        tensor = node.tensor()
+        told["size"] = 0 if tensor is None else tensor.array.size
         return told
     told["inputs"] = [typed(*like) for like in node.shapes]
     told["saved"] = sum(array.nbytes for _, _, array in kept(node))
