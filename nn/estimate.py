@@ -79,9 +79,9 @@ def estimate(
     Forward and backward are run on two small batches and a straight line through the results is
     followed to the real one. For the arrays kept and the operations counted that is exact for every
     model that treats its examples alike and each by itself; one that compares all of them with
-    each other grows faster. The time is a forecast: large batches lose their caches and win in the
-    kernels. The optimiser makes two updates of a stand-in for each shape of parameter. The model
-    and the random numbers are afterwards what they were.
+    each other grows faster. The time is a rough forecast, good to a factor of about three: large
+    batches run in other kernels, and leave the caches. The optimiser makes two updates of a
+    stand-in for each shape of parameter. Model and random numbers are left as they were.
 
     Parameters
     ----------

@@ -99,7 +99,7 @@ def test_a_text_shorter_than_the_context():
 
 
 def test_an_unknown_character_is_named():
-    with pytest.raises(ValueError, match="does not know the character 'x' .place 2 of"):
+    with pytest.raises(ValueError, match=r"does not know the character 'x' .place 2 of"):
         datasets.Alphabet("ab").encode("abx")
     with pytest.raises(ValueError, match="once"):
         datasets.Alphabet("aa")
