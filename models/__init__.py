@@ -15,6 +15,7 @@ from models import batch_norm as _batch_norm
 from models import boltzmann as _boltzmann
 from models import bptt as _bptt
 from models import captioning as _captioning
+from models import classify2d as _classify2d
 from models import colouring as _colouring
 from models import contractive_autoencoder as _contractive_autoencoder
 from models import convolution as _convolution
@@ -71,6 +72,7 @@ from models.bert import BertForSequenceClassification as BertForSequenceClassifi
 from models.bert import bert_base as bert_base
 from models.boltzmann import BoltzmannMachine as BoltzmannMachine
 from models.captioning import Captioner as Captioner
+from models.classify2d import Classify2d as Classify2d
 from models.colouring import UNet as UNet
 from models.colouring import u_net as u_net
 from models.contractive_autoencoder import ContractiveAutoencoder as ContractiveAutoencoder
@@ -154,6 +156,7 @@ RECIPES: dict[str, Recipe] = {
         _xor,
         _mlp,
         _backpropagation,
+        _classify2d,
         _universal_approximation,
         _first_principles,
         _activations,
