@@ -39,8 +39,8 @@ class BoltzmannMachine(nn.Module):
     --------
     >>> import models
     >>> machine = models.BoltzmannMachine(visible=2, hidden=1)
-    >>> machine.distribution()
-    tensor([0.2500, 0.2500, 0.2500, 0.2500])
+    >>> machine.distribution().tolist()
+    [0.25, 0.25, 0.25, 0.25]
     """
 
     def __init__(self, visible: int = 3, hidden: int = 4):
@@ -115,7 +115,7 @@ def parity(visible: int) -> ag.Tensor:
     --------
     >>> from models.boltzmann import parity
     >>> parity(2)
-    tensor([0.5000, 0.0000, 0.0000, 0.5000])
+    tensor([0.5, 0. , 0. , 0.5])
     """
     even = (every_state(visible).sum(1) % 2 == 0).float()
     return even / even.sum()

@@ -43,7 +43,7 @@ class Hopfield(nn.Module):
     >>> memory = Hopfield(6)
     >>> memory.store(ag.tensor([[1.0, 1.0, 1.0, -1.0, -1.0, -1.0]]))
     >>> memory(ag.tensor([[1.0, -1.0, 1.0, -1.0, -1.0, -1.0]]))
-    tensor([[ 1.,  1.,  1., -1., -1., -1.]])
+    tensor([[ 1.,  1.,  1., -1., -1., -1.]], shape=(1, 6))
     """
 
     def __init__(self, units: int):
@@ -89,7 +89,7 @@ class ModernHopfield(nn.Module):
     >>> from models.hopfield import ModernHopfield
     >>> memory = ModernHopfield(ag.eye(3), beta=20.0)
     >>> memory(ag.tensor([[0.9, 0.2, 0.1]])).round()
-    tensor([[1., 0., 0.]])
+    tensor([[1., 0., 0.]], shape=(1, 3))
     """
 
     def __init__(self, memories, beta: float = 1.0):
