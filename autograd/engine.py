@@ -233,7 +233,7 @@ def _as_tuple(value) -> tuple:
     return tuple(value) if isinstance(value, (tuple, list, Iterator)) else (value,)
 
 
-def _seeds(tensors: tuple, gradients, create_graph: bool) -> dict:
+def seeds(tensors: tuple, gradients, create_graph: bool) -> dict:
     """The gradients to start from, by node."""
     gradients = (None,) * len(tensors) if gradients is None else _as_tuple(gradients)
     if len(gradients) != len(tensors):
@@ -301,7 +301,7 @@ def backward(
     retain_graph = create_graph if retain_graph is None else retain_graph
     tensors = _as_tuple(tensors)
     if inputs is None:
-        roots = _seeds(tensors, grad_tensors, create_graph)
+        roots = seeds(tensors, grad_tensors, create_graph)
         run(roots, create_graph=create_graph, retain_graph=retain_graph)
         return
     inputs = _as_tuple(inputs)
@@ -351,7 +351,7 @@ def grad(outputs, inputs, grad_outputs=None, retain_graph=None, create_graph=Fal
                 f"inputs[{i}] does not require grad: set requires_grad=True before use"
             )
     targets = {tensor.node: None for tensor in inputs}
-    roots = _seeds(_as_tuple(outputs), grad_outputs, create_graph)
+    roots = seeds(_as_tuple(outputs), grad_outputs, create_graph)
     run(roots, create_graph=create_graph, retain_graph=retain_graph, targets=targets)
     grads = []
     for i, tensor in enumerate(inputs):

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd.engine import _seeds, reachable, run
+from autograd.engine import reachable, run, seeds
 from autograd.errors import GraphError
 from autograd.graph_reading import Reading, origin
 from autograd.node import Node
@@ -143,7 +143,7 @@ def gradients(tensors, grad_tensors=None) -> dict:
     The graph is retained and every ``.grad`` left as it is; hooks of tensors run as ever. An op
     of several outputs comes also with None for the output, when its turn comes.
     """
-    roots = _seeds(tensors, grad_tensors, create_graph=False)
+    roots = seeds(tensors, grad_tensors, create_graph=False)
     watch = _Watch(reachable(roots))
     run(roots, create_graph=False, retain_graph=True, targets=watch)
     return watch.seen

@@ -367,7 +367,7 @@ RECIPE = Recipe(
     complete=with_width,
     sample=sample,
     show=show_attention,
-    epochs=10,
+    epochs=13,
     options={
         "optim.lr": 0.25,  # the peak is then about that of the paper's 4000 steps of warm-up
         "optim.warmup": 300,

@@ -21,7 +21,11 @@ def estimate(run: Run) -> tuple[dict[str, Any], str]:
         raise UsageError(f"{run.recipe.name} has its own training loop: there is no dry run of it")
     trainer = Trainer(run)
     batch = next(iter(trainer.loader))
-    table = summary(trainer.model, input_data=batch[0])
+    table = summary(
+        trainer.model,
+        input_data=batch,
+        forward=lambda model, *batch: run.recipe.objective(model, batch),
+    )
     trainer.model.train()
     trainer.learn(batch)  # the first step may compile kernels and makes the optimiser's state
     started = time.perf_counter()
