@@ -16,6 +16,8 @@ Document 002 links the page this one is after (A. Karpathy, ConvNetJS, "classify
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from functools import partial
 from importlib import resources
 from itertools import pairwise
 from typing import Any
@@ -63,8 +65,8 @@ def points(train: bool, name: str = "spirals", count: int = 200):
     >>> points(train=True, name="moons", count=50)
     Labelled(50 examples of shape (2,), 2 classes)
     """
-    makers = {
-        "spirals": lambda **options: datasets.spirals(arms=2, noise=0.03, **options),
+    makers: dict[str, Callable[..., datasets.Labelled]] = {
+        "spirals": partial(datasets.spirals, arms=2, noise=0.03),
         "moons": datasets.moons,
         "circles": datasets.circles,
     }
