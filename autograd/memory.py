@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from autograd.errors import GraphError
 from autograd.graph_reading import read
+from autograd.graph_values import SAVED, kept
 from autograd.node import Node
 from autograd.tensor import Tensor
 
@@ -100,16 +101,10 @@ def memory_report(y: Tensor, depth: int = 1) -> MemoryReport:
     )
 
 
-_saved: Any = Node.__dict__["saved"]  # the slot itself: checkpointed nodes compute when asked
-
-
-def _arrays(node: Node):
+def _arrays(node: Node) -> list[np.ndarray]:
     """The arrays a node holds on to; of a checkpointed one, those to begin again from."""
-    saved = _saved.__get__(node)
-    for value in saved if isinstance(saved, tuple) else saved.held():
-        for array in value if isinstance(value, tuple) else (value,):
-            if isinstance(array, np.ndarray):
-                yield array
+    saved = SAVED.__get__(node)
+    return [array for *_, array in kept(node)] if isinstance(saved, tuple) else saved.held()
 
 
 def _base(array: np.ndarray) -> np.ndarray:

@@ -124,18 +124,11 @@ def page(x, y, moments, lr: float) -> str:
     return template.replace("{{DATA}}", json.dumps(told))
 
 
-def objective(model: nn.Module, batch):
-    """Cross entropy, and the part that is right."""
-    x, y = batch
-    return graded(model(x), y)
-
-
 RECIPE = Recipe(
     name="classify2d",
     summary="a small network divides the plane: a page to train it and to scrub through",
     build=Classify2d,
     data=points,
-    objective=objective,
     fit=fit,
     documents="002",
     paper="Karpathy 2014 (ConvNetJS)",

@@ -36,8 +36,8 @@ import numpy as np
 import autograd as ag
 import nn
 from models import datasets
-from models.datasets.tokens import tokenizer, with_tokens
-from models.training.language import TEXT, next_piece, write_characters
+from models.datasets.tokens import tokenizer
+from models.training.language import TEXT, next_piece, with_tokens, write_characters
 from models.training.pretraining import adamw, warm_cosine
 from models.training.recipe import Recipe, section
 from models.training.run import Run

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
-import subprocess
 
 import numpy as np
 import pytest
+from browser import look, needs_browser
 
 import autograd as ag
 import nn
 from autograd.errors import GraphError
 from autograd.function import Function
 from nn.utils.checkpoint import checkpoint
-
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)
-needs_browser = pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed")
 
 
 @pytest.fixture
@@ -202,17 +197,6 @@ def test_page_is_one_safe_file_and_the_same_every_time(tmp_path):
     assert "<title>a &lt;b&gt; {{data}}</title>" in text
     assert not re.search(r"https?:|//[a-z]+\.|src=|@import|url\((?!#)", text)
     assert text.count("</script>") == 2
-
-
-def look(path, tmp_path):
-    """The page after its scripts have run."""
-    flags = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync"
-    command = [
-        BROWSER, *flags.split(), "--disable-background-networking", "--disable-component-update",
-        "--window-size=1400,2400", f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", f"file://{os.path.abspath(path)}",
-    ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
-    return done.stdout
 
 
 @needs_browser

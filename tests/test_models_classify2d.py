@@ -2,11 +2,10 @@
 
 import json
 import re
-import shutil
-import subprocess
 
 import numpy as np
 import pytest
+from browser import look, needs_browser
 
 import autograd as ag
 import models
@@ -15,12 +14,6 @@ from models import classify2d
 from models.training.loop import train
 from models.training.recipe import UsageError
 from nn import functional as F
-
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)
-FLAGS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +47,7 @@ def test_names_of_points():
     assert (a.data.array != b.data.array).any()
 
 
-@pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed")
+@needs_browser
 def test_the_browser_learns_as_the_library_does(page, tmp_path):
     _, text, data = page
     asked = """<script>
@@ -68,10 +61,8 @@ def test_the_browser_learns_as_the_library_does(page, tmp_path):
       document.title = JSON.stringify({ losses, moments: moments.length, at: $("time").value });
     </script>"""
     (tmp_path / "page.html").write_text(text.replace("</html>", asked + "</html>"))
-    command = [BROWSER, *FLAGS, f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom"]
-    command.append(f"file://{tmp_path / 'page.html'}")
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
-    found = json.loads(re.search(r"<title>(\{.*?)</title>", done.stdout)[1])
+    dom = look(tmp_path / "page.html", tmp_path)
+    found = json.loads(re.search(r"<title>(\{.*?)</title>", dom)[1])
     assert found["moments"] == 1 and found["at"] == "0"
     model = models.Classify2d().double()
     with ag.no_grad():

@@ -3,7 +3,6 @@
 from models.datasets.bpe import BytePairs as BytePairs
 from models.datasets.characters import Alphabet as Alphabet
 from models.datasets.characters import Windows as Windows
-from models.datasets.characters import characters as characters
 from models.datasets.cifar import CIFAR10 as CIFAR10
 from models.datasets.cifar import CIFAR100 as CIFAR100
 from models.datasets.dates import DATE_CHARACTERS as DATE_CHARACTERS
@@ -30,6 +29,7 @@ from models.datasets.text import ascii_fold as ascii_fold
 from models.datasets.text import pydoc_text as pydoc_text
 from models.datasets.text import read_text as read_text
 from models.datasets.tokens import Pieces as Pieces
+from models.datasets.tokens import characters as characters
 from models.datasets.tokens import pieces as pieces
 from models.datasets.topics import Lines as Lines
 from models.datasets.topics import padded as padded

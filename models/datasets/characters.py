@@ -8,7 +8,6 @@ import numpy as np
 
 import autograd as ag
 from autograd.utils.data import Dataset
-from models.datasets.text import read_text
 
 
 class Alphabet:
@@ -106,28 +105,3 @@ class Windows(Dataset):
 
     def __len__(self) -> int:
         return (len(self.tokens) - 1 - self.context) // self.stride + 1
-
-
-def characters(train: bool, name: str = "pydoc", context: int = 128, alphabet: str = "") -> Windows:
-    """Windows over the first nine tenths of a text, to train on, or over the rest, to test on.
-
-    Parameters
-    ----------
-    train : bool
-    name : str
-        See `read_text`.
-    context : int, default 128
-        How many characters a window has.
-    alphabet : str, optional
-        The characters to expect; those of the text unless given.
-
-    Examples
-    --------
-    >>> from models import datasets
-    >>> datasets.characters(train=False, context=64)[0][0].shape
-    (64,)
-    """
-    content = read_text(name)
-    tokens = (Alphabet(alphabet) if alphabet else Alphabet.of(content)).encode(content)
-    cut = len(tokens) * 9 // 10
-    return Windows(tokens[:cut] if train else tokens[cut:], context)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 
 import autograd as ag
@@ -52,24 +49,27 @@ def tokenizer(
     return Alphabet(alphabet) if alphabet else Alphabet.of(read_text(name))
 
 
-def with_tokens(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings completed by what follows from the text and the way to cut it into tokens.
+def characters(train: bool, name: str = "pydoc", context: int = 128, alphabet: str = "") -> Windows:
+    """Windows over the first nine tenths of a text, to train on, or over the rest, to test on.
 
-    For `Recipe.complete`: ``data.alphabet`` or ``data.pairs``, ``model.vocabulary``, and where it
-    is 0 ``model.positions``.
+    Parameters
+    ----------
+    train : bool
+    name : str
+        See `read_text`.
+    context : int, default 128
+        How many characters a window has.
+    alphabet : str, optional
+        The characters to expect; those of the text unless given.
+
+    Examples
+    --------
+    >>> from models import datasets
+    >>> datasets.characters(train=False, context=64)[0][0].shape
+    (64,)
     """
-    head = "data."
-    data = {k.removeprefix(head): v for k, v in settings.items() if k.startswith(head)}
-    letters = tokenizer(**data)
-    held = (
-        {"data.pairs": letters.pairs}
-        if isinstance(letters, BytePairs)
-        else {"data.alphabet": letters.characters}
-    )
-    positions = settings["model.positions"] or settings["data.context"]
-    return {
-        **settings, **held, "model.vocabulary": len(letters), "model.positions": positions,
-    }  # fmt: skip
+    letters = tokenizer(name, alphabet=alphabet)
+    return Windows(letters.encode(parts_of(name)[0 if train else 1]), context)
 
 
 class Pieces(Windows):

@@ -14,7 +14,7 @@ import numpy as np
 
 import autograd as ag
 import nn
-from models.datasets import Alphabet, BytePairs, read_text
+from models.datasets import Alphabet, BytePairs
 from models.datasets.tokens import tokenizer
 from models.training.recipe import UsageError, section
 from nn import functional as F
@@ -66,10 +66,27 @@ def with_alphabet(settings: Mapping[str, Any]) -> dict[str, Any]:
     For `Recipe.complete`, with ``data.alphabet`` (empty until then) and ``model.vocabulary`` among
     the settings.
     """
-    alphabet = settings["data.alphabet"]
-    if not alphabet:
-        alphabet = Alphabet.of(read_text(settings["data.name"])).characters
-    return {**settings, "data.alphabet": alphabet, "model.vocabulary": len(alphabet)}
+    letters = tokenizer(**section(settings, "data"))
+    assert isinstance(letters, Alphabet)
+    return {**settings, "data.alphabet": letters.characters, "model.vocabulary": len(letters)}
+
+
+def with_tokens(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings completed by what follows from the text and the way to cut it into tokens.
+
+    For `Recipe.complete`: ``data.alphabet`` or ``data.pairs``, ``model.vocabulary``, and where it
+    is 0 ``model.positions``.
+    """
+    letters = tokenizer(**section(settings, "data"))
+    held = (
+        {"data.pairs": letters.pairs}
+        if isinstance(letters, BytePairs)
+        else {"data.alphabet": letters.characters}
+    )
+    positions = settings["model.positions"] or settings["data.context"]
+    return {
+        **settings, **held, "model.vocabulary": len(letters), "model.positions": positions,
+    }  # fmt: skip
 
 
 def write(
