@@ -1,10 +1,10 @@
 """AlexNet, VGG, GoogLeNet and the ResNets are torchvision's, layer by layer and number by number.
 
-Both sides read the same weights. In float64 all outputs, gradients and statistics are equal to
-1e-9. In float32 so many layers have inputs that are at a kink but for rounding: a rectifier may be
-open on one side and closed on the other, or the largest of a window be another one, and then a few
-gradients differ by 1e-3, PyTorch's as far from those in float64 as ours. There outputs and
-statistics are equal to 1e-4, and so are the gradients of at least half of the layers.
+Both sides read the same weights. Outputs, gradients and statistics are equal to 1e-9 in float64,
+to 1e-4 in float32. So many layers have inputs that are at a kink but for rounding, now and then: a
+rectifier may be open on one side and closed on the other, or the largest of a window be another
+one, and then some gradients of float32 differ by 1e-3, PyTorch's as far from those in float64 as
+ours. So in float32 images are drawn until none does that: what is wrong is wrong for all images.
 
 Errors are judged by layers, for the biases before a normalisation have gradients of zero, but for
 rounding.
@@ -23,11 +23,16 @@ import models
 import nn
 
 TOLERANCE = {"float32": 1e-4, "float64": 1e-9}
-KINKS = {"float32": 2e-2, "float64": 1e-9}  # for the gradients of any layer
+DRAWS = {"float32": 12, "float64": 1}  # of images, until there is no kink
+# The mean over all places gives each the same gradient; the normalisation before it takes that off,
+# and what is left of the last layers' gradients is a small difference of large numbers (PyTorch's
+# own are 1.6e-4 off those of float64). All gradients as one vector are still equal to 1e-4.
+CANCELLED = {"resnet20": 10, "resnet34": 10, "resnet110": 10}  # times the tolerance, a layer
 NORMALISED = [name for name in NETWORKS if name != "alexnet" and not name[3:].isdigit()]
 DEEP = ("resnet34", "resnet101", "resnet110", "resnet152")  # of blocks that others have, too
 CASES = [
     *((name, "float32", True) for name in NETWORKS),
+    *((name, "float32", False) for name in NORMALISED if name not in DEEP),
     *((name, "float64", True) for name in NETWORKS if name not in DEEP),
     *((name, "float64", False) for name in NORMALISED if name not in DEEP),
 ]
@@ -35,15 +40,14 @@ CASES = [
 
 @pytest.fixture(scope="module")
 def network(request):
-    """A network's name, its two sides, and a batch of images."""
+    """A network's name, its two sides, and the size of its images."""
     make, size, options = NETWORKS[request.param]
     with pytest.MonkeyPatch.context() as patch:
         leave_undrawn(patch)
         mine = getattr(models, request.param)(**options)
     with torch.device("meta"):
         theirs = make()
-    images = np.random.default_rng(0).normal(size=(4, 3, size, size))
-    return request.param, mine, theirs, images
+    return request.param, mine, theirs, size
 
 
 def fill(model, dtype: str) -> None:
@@ -111,23 +115,30 @@ def test_the_state_dict_has_torchvisions_keys_shapes_and_count(network):
 
 @pytest.mark.parametrize("network, dtype, training", CASES, indirect=["network"])
 def test_outputs_and_gradients(network, dtype, training):
-    name, mine, theirs, images = network
+    name, mine, theirs, size = network
     if dtype == "float64" and name.startswith("vgg"):  # whose head would take gigabytes
         mine, theirs = mine.features, theirs.features
-    fill(mine.to(getattr(ag, dtype)).train(training), dtype)
-    share(mine, theirs)
-    theirs.train(training)
-    images = images.astype(dtype)
-    found, expected = answers(ag, mine, images), answers(torch, theirs, images)
-    outputs = [key for key in expected if key.startswith("output")]
-    gradients = compare(found, expected)
-    for key in outputs:
-        assert gradients.pop(key) <= TOLERANCE[dtype], key
-    assert max(gradients.values()) <= KINKS[dtype], max(gradients, key=gradients.__getitem__)
-    assert np.median(list(gradients.values())) <= TOLERANCE[dtype]
-    buffers = [{k: b.numpy() for k, b in side.named_buffers()} for side in (mine, theirs)]
-    for layer, error in compare(*buffers).items():
-        assert error <= TOLERANCE[dtype], layer
+    tolerance, worst = TOLERANCE[dtype], []
+    bound = tolerance * (CANCELLED.get(name, 1) if dtype == "float32" else 1)
+    for draw in range(DRAWS[dtype]):
+        fill(mine.to(getattr(ag, dtype)).train(training), dtype)
+        share(mine, theirs)
+        theirs.train(training)
+        shape = (4 if training else 2, 3, size, size)
+        images = np.random.default_rng(draw).normal(size=shape).astype(dtype)
+        found, expected = answers(ag, mine, images), answers(torch, theirs, images)
+        gradients = compare(found, expected)
+        for key in [key for key in expected if key.startswith("output")]:
+            assert gradients.pop(key) <= tolerance, key
+        buffers = [{k: b.numpy() for k, b in side.named_buffers()} for side in (mine, theirs)]
+        for layer, error in compare(*buffers).items():
+            assert error <= tolerance, layer
+        worst.append(max((error, layer) for layer, error in gradients.items()))
+        if worst[-1][0] <= bound:
+            break
+    else:
+        pytest.fail(f"gradients differ by more than {bound} in every draw: {worst}")
+    assert norm(found[k] - expected[k] for k in found) <= tolerance * norm(expected.values())
 
 
 def compare(found: dict, expected: dict) -> dict[str, float]:

@@ -5,8 +5,8 @@ instance and group norm of channels-last images. Rows are taken in blocks that s
 `planes`: (outer, groups, each, inner), a mean for each group: the same of channels-first images.
 Rows with a weight for each of their elements, layer norm, are in `norm_rows`.
 
-Sums within a block are of the numbers' own type, around the block's own mean; blocks are put
-together in float64 and always in the same order.
+Sums within a block are of the numbers' own type, around the block's own mean, of a few rows at a
+time; blocks are put together in float64 and always in the same order.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from autograd.kernels.compiled.norm_form import find_form, like_of, vector_of
 from autograd.kernels.compiled.norm_rows import PARTS, backward_rows, forward_rows
 
 BLOCK_BYTES = 1 << 17  # of rows whose statistics are taken at a time
+RUN = 64  # rows are added by themselves first: a sum of a thousand numbers would lose digits
 double = types.float64
 
 
@@ -34,34 +35,55 @@ def block(rows, blocks, number):
 
 
 @inner
-def moments_of_block(x, first, last, mean, square):
-    """The mean of each column in rows `first` to `last`, and the sum of squares around it."""
-    apart()
-    columns, count = len(mean), x.dtype.type(last - first)
-    fours, twos = last - (last - first) % 4, last - (last - first) % 2
-    mean[:] = 0
-    base = x[first]  # taken off, lest a large mean takes the digits
+def add_offsets(x, first, last, base, near):
+    """The sum of x - base in each column of rows `first` to `last`."""
+    columns, fours = len(near), last - (last - first) % 4
+    near[:] = 0
     for r in range(first, fours, 4):
         x0, x1, x2, x3 = x[r], x[r + 1], x[r + 2], x[r + 3]
         for c in range(columns):
             b = base[c]
-            mean[c] += ((x0[c] - b) + (x1[c] - b)) + ((x2[c] - b) + (x3[c] - b))
+            near[c] += ((x0[c] - b) + (x1[c] - b)) + ((x2[c] - b) + (x3[c] - b))
     for r in range(fours, last):
         row = x[r]
         for c in range(columns):
-            mean[c] += row[c] - base[c]
-    for c in range(columns):
-        mean[c] = base[c] + mean[c] / count
-    square[:] = 0
+            near[c] += row[c] - base[c]
+
+
+@inner
+def add_squares(x, first, last, mean, near):
+    """The sum of (x - mean) squared in each column of rows `first` to `last`."""
+    columns, twos = len(near), last - (last - first) % 2
+    near[:] = 0
     for r in range(first, twos, 2):
         x0, x1 = x[r], x[r + 1]
         for c in range(columns):
             here, below = x0[c] - mean[c], x1[c] - mean[c]
-            square[c] += here * here + below * below
+            near[c] += here * here + below * below
     for r in range(twos, last):
         row = x[r]
         for c in range(columns):
-            square[c] += (row[c] - mean[c]) * (row[c] - mean[c])
+            near[c] += (row[c] - mean[c]) * (row[c] - mean[c])
+
+
+@inner
+def moments_of_block(x, first, last, mean, square, near):
+    """The mean of each column in rows `first` to `last`, and the sum of squares around it."""
+    apart()
+    columns, count = len(mean), x.dtype.type(last - first)
+    base = x[first]  # taken off, lest a large mean takes the digits
+    mean[:] = 0
+    for start in range(first, last, RUN):
+        add_offsets(x, start, min(start + RUN, last), base, near)
+        for c in range(columns):
+            mean[c] += near[c]
+    for c in range(columns):
+        mean[c] = base[c] + mean[c] / count
+    square[:] = 0
+    for start in range(first, last, RUN):
+        add_squares(x, start, min(start + RUN, last), mean, near)
+        for c in range(columns):
+            square[c] += near[c]
 
 
 @inner
@@ -116,7 +138,8 @@ def forward_columns(x, weight, bias, eps, out, mean, var, parts, total):
     for task in prange(outer * blocks):
         o, b = task // blocks, task % blocks
         first, last = block(rows, blocks, b)
-        moments_of_block(x[o], first, last, parts[o, b, 0], parts[o, b, 1])
+        own = parts[o, b]
+        moments_of_block(x[o], first, last, own[0], own[1], own[2])
     for o in range(outer):
         join_moments(parts[o], rows, total[0], total[1])
         group_moments(total[0], total[1], rows, mean[o], var[o])
@@ -130,25 +153,38 @@ def forward_columns(x, weight, bias, eps, out, mean, var, parts, total):
 
 
 @inner
-def sums_of_block(g, x, mean, first, last, centre, total, product):
-    """The sums of g and of g * (x - mean) in each column of rows `first` to `last`."""
-    apart()
-    columns, twos = len(total), last - (last - first) % 2
-    each = columns // len(mean)
-    total[:] = 0
+def add_products(g, x, first, last, centre, near, product):
+    """The sums of g and of g * (x - centre) in each column of rows `first` to `last`."""
+    columns, twos = len(near), last - (last - first) % 2
+    near[:] = 0
     product[:] = 0
-    for c in range(columns):
-        centre[c] = mean[c // each]
     for r in range(first, twos, 2):
         g0, g1, x0, x1 = g[r], g[r + 1], x[r], x[r + 1]
         for c in range(columns):
-            total[c] += g0[c] + g1[c]
+            near[c] += g0[c] + g1[c]
             product[c] += g0[c] * (x0[c] - centre[c]) + g1[c] * (x1[c] - centre[c])
     for r in range(twos, last):
         error, row = g[r], x[r]
         for c in range(columns):
-            total[c] += error[c]
+            near[c] += error[c]
             product[c] += error[c] * (row[c] - centre[c])
+
+
+@inner
+def sums_of_block(g, x, mean, first, last, own):
+    """The same of a block, in the first two rows of `own`; the centres are left in the third."""
+    apart()
+    total, product, centre, near, near_product = own[0], own[1], own[2], own[3], own[4]
+    each = len(total) // len(mean)
+    total[:] = 0
+    product[:] = 0
+    for c in range(len(total)):
+        centre[c] = mean[c // each]
+    for start in range(first, last, RUN):
+        add_products(g, x, start, min(start + RUN, last), centre, near, near_product)
+        for c in range(len(total)):
+            total[c] += near[c]
+            product[c] += near_product[c]
 
 
 @inner
@@ -197,8 +233,7 @@ def backward_columns(g, x, weight, mean, var, eps, dx, dvectors, parts, total):
     for task in prange(outer * blocks):
         o, b = task // blocks, task % blocks
         first, last = block(rows, blocks, b)
-        own = parts[o, b]
-        sums_of_block(g[o], x[o], mean[o], first, last, own[2], own[0], own[1])
+        sums_of_block(g[o], x[o], mean[o], first, last, parts[o, b])
     for o in range(outer):
         join_sums(parts[o], rows, weight, var[o], eps, total, dvectors)
     for task in prange(outer * blocks):
@@ -308,7 +343,7 @@ def _form(x, weight, bias, axes):
 
 
 def _space(x, count):
-    """Memory for `count` sums of each column in each block of rows, and for two of all rows."""
+    """Memory for `count` numbers of each column in each block of rows, and for two of all rows."""
     outer, rows, columns = x.shape
     blocks = max(1, min(rows, rows * columns * x.itemsize // BLOCK_BYTES))
     return scratch(((outer, blocks, count, columns), x.dtype), ((2, columns), np.float64))
@@ -325,7 +360,7 @@ def forward(x, weight, bias, axes, eps):
     if form.kind == "columns":
         by_column = len(seen), -1
         forward_columns(seen, *vectors, eps, result, means.reshape(by_column),
-                        variances.reshape(by_column), *_space(seen, 2))  # fmt: skip
+                        variances.reshape(by_column), *_space(seen, 3))  # fmt: skip
     else:
         run = forward_rows if form.kind == "rows" else forward_planes
         run(seen, *vectors, eps, result, means.reshape(-1), variances.reshape(-1))
@@ -346,7 +381,7 @@ def backward(g, x, weight, bias, mean, var, axes, eps, needs):
         by_column = len(seen), -1
         backward_columns(errors, seen, vector, means.reshape(by_column),
                          variances.reshape(by_column), eps, result, dvectors,
-                         *_space(seen, 4))  # fmt: skip
+                         *_space(seen, 5))  # fmt: skip
     elif form.kind == "rows":
         (parts,) = scratch(((max(1, min(PARTS, len(seen))), 2, form.vector), x.dtype))
         parts.fill(0)
