@@ -336,6 +336,13 @@ def test_a_report_names_what_missed_its_goal(tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize("name", list(models.RECIPES))
+def test_quick_settings_survive_the_command_line_of_a_report(name):
+    recipe = models.RECIPES[name]
+    arguments = cli.parse(["train", name, *catalogue.as_arguments(recipe.quick)])
+    assert recipe.settings(*cli.changes(arguments)) == recipe.settings(recipe.quick)
+
+
+@pytest.mark.parametrize("name", list(models.RECIPES))
 def test_every_recipe_learns_in_seconds(name, tmp_path):
     recipe = models.RECIPES[name]
     result = train(recipe, recipe.quick, folder=tmp_path)

@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -108,8 +108,7 @@ def train_all(recipes: Sequence[Recipe], folder: Path, quick=False, seed=0) -> l
 
 def train_one(recipe: Recipe, folder: Path, quick: bool, seed: int) -> dict[str, Any]:
     """What ``python -m models train NAME`` reports, or an ``error``."""
-    settings = recipe.quick if quick else {}
-    changes = [part for k, v in settings.items() for part in ("--set", f"{k}={v!r}")]
+    changes = as_arguments(recipe.quick if quick else {})
     command = [sys.executable, "-m", "models", "train", recipe.name, "--json", *changes]
     command += ["--run-dir", str(folder), "--seed", str(seed)]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
@@ -120,6 +119,11 @@ def train_one(recipe: Recipe, folder: Path, quick: bool, seed: int) -> dict[str,
         result |= {"goal": recipe.quick_bar}
         result["reached"] = recipe.reached(result["test"], recipe.quick_bar)
     return result
+
+
+def as_arguments(settings: Mapping[str, Any]) -> list[str]:
+    """Settings as the command line takes them."""
+    return [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
 
 
 def page(rows: Sequence[dict[str, Any]], folder: Path) -> Path:
