@@ -259,6 +259,13 @@ def fail(record: Op, error: Exception, arrays) -> NoReturn:
     raise error
 
 
+NUMPY |= {
+    np.shape: lambda a: np.shape(a.array),
+    np.ndim: lambda a: np.ndim(a.array),
+    np.size: lambda a, axis=None: np.size(a.array, axis),
+}
+
+
 @method
 def __array_ufunc__(self, ufunc, how, *inputs, **keywords):
     """Answer for a NumPy ufunc called on tensors."""

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import nn
 from models import datasets
+from models.image_size import expect_side
 from models.training import show
 from models.training.recipe import Recipe
 from nn import functional as F
@@ -44,6 +45,7 @@ class LeNet5(nn.Module):
         self.fc3 = nn.Linear(84, num_classes)
 
     def forward(self, x):
+        expect_side(x, 1, 32)
         # x is                                                        (batch,  1, 32, 32)
         x = F.max_pool2d(F.tanh(self.conv1(x)), 2)  # 28, halved:     (batch,  6, 14, 14)
         x = F.max_pool2d(F.tanh(self.conv2(x)), 2)  # 10, halved:     (batch, 16,  5,  5)

@@ -24,6 +24,7 @@ import numpy as np
 import autograd as ag
 import nn
 from models import datasets
+from models.image_size import expect_side
 from models.training.recipe import Recipe, classify
 from nn import functional as F
 
@@ -177,6 +178,7 @@ class LeNet1998(nn.Module):
         self.apply(_draw)
 
     def forward(self, x):
+        expect_side(x, 1, 32)
         # x is                                (batch,   1, 32, 32)
         x = squash(self.c1(x))  #             (batch,   6, 28, 28)
         x = squash(self.s2(x))  #             (batch,   6, 14, 14)

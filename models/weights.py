@@ -53,7 +53,8 @@ def load_weights(model: nn.Module, path: str | os.PathLike, strict: bool = True)
     CheckpointError
         If the file is damaged, or holds anything but tensors and plain values.
     RuntimeError
-        Lists every missing, unexpected and wrongly shaped name; nothing was loaded then.
+        Lists every missing, unexpected and wrongly shaped name, and says so if it is just the
+        number of classes that differs; nothing was loaded then.
 
     Examples
     --------
@@ -65,7 +66,26 @@ def load_weights(model: nn.Module, path: str | os.PathLike, strict: bool = True)
     ...     models.load_weights(nn.Linear(2, 1), path)
     <All keys matched successfully>
     """
-    return model.load_state_dict(read_weights(path), strict)
+    weights = read_weights(path)
+    try:
+        return model.load_state_dict(weights, strict)
+    except RuntimeError as error:
+        raise RuntimeError(f"{error}{_other_classes(model.state_dict(), weights)}") from None
+
+
+def _other_classes(own: Mapping[str, Any], weights: Mapping[str, Any]) -> str:
+    """Advice, if weights suit but for the number of outputs of a layer or two."""
+    shapes = [(weights[k].shape, own[k].shape) for k in own if k in weights]
+    wrong = [(there, here) for there, here in shapes if tuple(there) != tuple(here)]
+    pairs = {(there[:1], here[:1]) for there, here in wrong}
+    same_inputs = all(tuple(there[1:]) == tuple(here[1:]) for there, here in wrong)
+    if set(own) != set(weights) or len(pairs) != 1 or not same_inputs:
+        return ""
+    ((theirs,), (mine,)) = pairs.pop()
+    return (
+        f"\n\tThe weights are of a network with {theirs} classes, the model has {mine}: make it "
+        f"with num_classes={theirs}, or leave those entries out and load with strict=False."
+    )
 
 
 def read_weights(path: str | os.PathLike) -> dict[str, Any]:

@@ -54,6 +54,12 @@ def test_the_smallest_images_pass_and_smaller_ones_are_refused(name):
             model(ag.zeros(3, 224, 224))
 
 
+@pytest.mark.parametrize("make", [models.lenet5, models.LeNet1998])
+def test_lenets_say_the_size_they_are_for(make):
+    with pytest.raises(ValueError, match=r"\(batch, 1, 32, 32\), got \[2, 1, 28, 28\]: pad"):
+        make()(ag.zeros(2, 1, 28, 28))
+
+
 def test_alexnet_says_what_to_do_with_images_of_32_pixels(monkeypatch):
     leave_undrawn(monkeypatch)
     with pytest.raises(ValueError, match=r"63 x 63 pixels.*small=True for images of 32"):

@@ -138,6 +138,13 @@ def test_missing_unexpected_and_misshapen_names_are_listed(tmp_path):
     assert (result.missing_keys, result.unexpected_keys) == (["bias"], ["scale"])
 
 
+def test_another_number_of_classes_is_said_plainly(tmp_path):
+    path = tmp_path / "weights.safetensors"
+    serialize.save(models.lenet5(num_classes=10).state_dict(), path)
+    with pytest.raises(RuntimeError, match=r"10 classes, the model has 7: .*num_classes=10"):
+        models.load_weights(models.lenet5(num_classes=7), path)
+
+
 def test_prefixes_of_wrappers_are_taken_away():
     assert strip({"_orig_mod.module.a": 1}) == {"a": 1}
     assert strip({"module.a": 1, "b": 2}) == {"module.a": 1, "b": 2}
