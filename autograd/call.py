@@ -262,7 +262,7 @@ def fail(record: Op, error: Exception, arrays) -> NoReturn:
 NUMPY |= {
     np.shape: lambda a: np.shape(a.array),
     np.ndim: lambda a: np.ndim(a.array),
-    np.size: lambda a, axis=None: np.size(a.array, axis),
+    np.size: lambda a, *axis, **named: np.size(a.array, *axis, **named),
 }
 
 

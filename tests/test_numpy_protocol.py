@@ -62,7 +62,7 @@ def test_shape_functions():
     assert np.transpose(x).shape == (3, 2)
     assert np.reshape(x, (3, 2)).shape == (3, 2)
     assert np.where(x > 2, x, 0.0).requires_grad
-    assert (np.shape(x), np.ndim(x), np.size(x), np.size(x, 1)) == ((2, 3), 2, 6, 3)
+    assert (np.shape(x), np.ndim(x), np.size(x), np.size(x, axis=1)) == ((2, 3), 2, 6, 3)
 
 
 def test_var_means_what_numpy_means():
