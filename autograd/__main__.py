@@ -1,4 +1,4 @@
-"""``python -m autograd``: facts for bug reports, compiling ahead, the reference, the stubs."""
+"""``python -m autograd``: facts for bug reports, compiling ahead, reference, site, stubs."""
 
 from __future__ import annotations
 
@@ -76,6 +76,9 @@ def main(argv: list[str] | None = None) -> int:
     commands.add_parser("coverage", help="compare names and signatures with an installed PyTorch")
     warmup = commands.add_parser("warmup", help="compile all kernels ahead of their first use")
     warmup.add_argument("--all", action="store_true", help="for float64 too")
+    docs = commands.add_parser("docs", help="build the documentation of a checkout with Sphinx")
+    docs.add_argument("--out", metavar="DIR", help="where to (default: build/docs)")
+    docs.add_argument("--run-notebooks", action="store_true", help="show what they print, too")
     arguments = parser.parse_args(argv)
     if arguments.command == "warmup":
         from autograd import warmup as compiler
@@ -89,6 +92,10 @@ def main(argv: list[str] | None = None) -> int:
         from autograd import reference as printer
 
         return printer.main(arguments.name, arguments.out)
+    if arguments.command == "docs":
+        from autograd import docs as site
+
+        return site.main(arguments.out, arguments.run_notebooks)
     if arguments.command == "coverage":
         from autograd import coverage
 

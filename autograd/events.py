@@ -17,7 +17,9 @@ from autograd import engine
 from autograd.flops import backward_flops, forward_flops
 from autograd.function import Function
 from autograd.mode import CURRENT
+from autograd.node import Output
 from autograd.op import OPS, Op
+from autograd.tensor import next_seq
 
 
 class Now(NamedTuple):
@@ -48,16 +50,18 @@ class Event:
         Of the arrays it returned; and the operations of its formula, 0 if it has none.
     shapes : dict
         Of what it was given, by name, as far as known.
+    node : int
+        The number, ``seq``, of the graph's node it made or walked over, if there is one.
     whole : bool
         Whether it is one op, so that the ops by which that is computed are not events.
     """
 
-    __slots__ = ("bytes", "end", "flops", "inner", "layer", "name", "phase", "shapes", "start",
-                 "thread", "token", "whole")  # fmt: skip
+    __slots__ = ("bytes", "end", "flops", "inner", "layer", "name", "node", "phase", "shapes",
+                 "start", "thread", "token", "whole")  # fmt: skip
 
     def __init__(self, name: str, phase: str, layer: str | None, whole: bool = False) -> None:
         self.name, self.phase, self.layer, self.whole = name, phase, layer, whole
-        self.start = self.end = self.inner = self.bytes = self.flops = 0
+        self.start = self.end = self.inner = self.bytes = self.flops = self.node = 0
         self.shapes: dict[str, tuple] = {}
         self.thread = threading.get_ident()
         self.token: Token | None = None
@@ -115,6 +119,7 @@ def _timed_forward(record: Op, forward: Callable) -> Callable:
         with Event(record.title, "forward", CURRENT.get().layer, whole=True) as event:
             result = forward(*arrays, **params)
             event.stop()
+            event.node = next_seq() + 1  # the call's node comes next, if it has one
             results = result if isinstance(result, tuple) else (result,)
             event.bytes = _bytes(results)
             if not record.variadic:
@@ -135,7 +140,8 @@ def _timed_pull(pull: Callable) -> Callable:
             return pull(node, g, useful, create_graph, whole)
         plan = node.plan
         with Event(node.name(), "backward", node.layer, whole=plan.op is not None) as event:
-            shapes = _shapes_of_node(node)  # now: the walk may let go of what it keeps
+            event.node = node.seq
+            shapes = shapes_of_node(node)  # now: the walk may let go of what it keeps
             wanted = [useful is None or parent in useful for parent in node.parents]
             event.start = perf_counter_ns()
             result = pull(node, g, useful, create_graph, whole)
@@ -159,7 +165,10 @@ def _timed_apply(apply: Callable) -> Callable:
         with Event(cls.__name__, "forward", CURRENT.get().layer) as event:
             result = apply(cls, *args)
             event.stop()
-            event.bytes = _bytes(result if isinstance(result, tuple) else (result,))
+            results = result if isinstance(result, tuple) else (result,)
+            made = getattr(results[0], "node", None)
+            event.node = getattr(made.parents[0] if type(made) is Output else made, "seq", 0)
+            event.bytes = _bytes(results)
         return result
 
     return run
@@ -176,7 +185,7 @@ def _shapes(values: dict[str, Any]) -> dict[str, tuple]:
     return shapes | given
 
 
-def _shapes_of_node(node) -> dict[str, tuple]:
+def shapes_of_node(node) -> dict[str, tuple]:
     """The shapes of a node's inputs: of those that want gradients, and of what it keeps."""
     plan = node.plan
     if plan.op is None or plan.op.variadic or node.saved is None:

@@ -8,22 +8,40 @@ from __future__ import annotations
 
 import html
 import json
-import linecache
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from autograd.graph_reading import Reading, names_by_identity, origin, read, typed
-from autograd.graph_values import Facts, constants, facts, gradients, kept, values
-from autograd.tensor import Leaf, Tensor
+from autograd.graph_costs import Cost, costs
+from autograd.graph_reading import (
+    Reading,
+    expect_tensors,
+    named_tensors,
+    origin,
+    read,
+    source_line,
+    typed,
+)
+from autograd.graph_values import Facts, Memory, constants, facts, gradients, stored, values
+from autograd.profiler import profile as Profile
+from autograd.tensor import Tensor
 
 PARTS = Path(__file__).with_name("explorer")
-SCRIPTS = ("layout.js", "facts.js", "view.js", "controls.js")  # each uses those before it
+SCRIPTS = ("beside.js", "layout.js", "facts.js", "view.js", "controls.js")
 
 
-def explore(y, path: str | os.PathLike = "graph.html", params=None, *, gradients: bool = False,
-            grad_tensors=None, title: str | None = None) -> str:  # fmt: skip
+def explore(
+    y,
+    path: str | os.PathLike = "graph.html",
+    params=None,
+    *,
+    gradients: bool = False,
+    grad_tensors=None,
+    title: str | None = None,
+    profile: Profile | None = None,
+) -> str:
     """Write a page that shows how `y` was computed, and return the file's name.
 
     Open it in a browser, with or without a network: drag and scroll, click a layer to unfold or
@@ -36,7 +54,7 @@ def explore(y, path: str | os.PathLike = "graph.html", params=None, *, gradients
         What was computed, before ``backward`` has released the graph.
     path : path, default "graph.html"
     params : Module or dict of str to Tensor, optional
-        Names for the leaves: a module, or ``dict(model.named_parameters())``.
+        Names: a module, or a dict such as ``{**dict(model.named_parameters()), "x": x}``.
     gradients : bool, default False
         Run backward to show the gradients it brings: their norms, small ones in full, NaN and
         infinities marked. The graph is retained, and every ``.grad`` stays as it is.
@@ -44,6 +62,9 @@ def explore(y, path: str | os.PathLike = "graph.html", params=None, *, gradients
         Where backward begins, as in `autograd.backward`; may be left out for one-element tensors.
     title : str, optional
         The page's title; by default the outermost layer's name.
+    profile : autograd.profiler.profile, optional
+        One under which `y` was computed, and perhaps ``backward(retain_graph=True)`` ran: shows the
+        time each op took.
 
     Raises
     ------
@@ -61,16 +82,10 @@ def explore(y, path: str | os.PathLike = "graph.html", params=None, *, gradients
     ...     "float32[2]" in Path(page).read_text(encoding="utf-8")
     True
     """
-    tensors = tuple(y) if isinstance(y, (tuple, list)) else (y,)
-    for tensor in tensors:
-        if not isinstance(tensor, Tensor):
-            raise TypeError(
-                f"explore expected a tensor or a sequence of them, got {type(tensor).__name__}: "
-                "to explore a module, explore its output, as in explore(model(x), params=model)"
-            )
+    tensors = expect_tensors(y, "explore")
     if grad_tensors is not None and not gradients:
         raise ValueError("explore: grad_tensors without gradients=True would not be used")
-    graph = _describe(tensors, names_by_identity(params), gradients, grad_tensors)
+    graph = _describe(tensors, named_tensors(params), gradients, grad_tensors, profile)
     outermost = next((m["name"] for m in graph["modules"] if m["parent"] < 0), "graph")
     Path(path).write_text(_page(title or outermost, graph), encoding="utf-8")
     return str(path)
@@ -92,24 +107,33 @@ def _page(title: str, graph: dict) -> str:
     return re.sub(r"\{\{(\w+)\}\}", lambda place: fills[place[1]], page)
 
 
-def _describe(tensors, names: dict[int, str], backward: bool, grad_tensors) -> dict[str, Any]:
-    """All there is to say about a graph: nodes oldest first, edges, modules, order of backward."""
-    reading = read(tensors, names)
-    known = {key: facts(array) for key, array in values(tensors, reading).items()}
+def _describe(tensors, named: Mapping[str, Tensor], backward: bool, grad_tensors,
+              profile: Profile | None) -> dict[str, Any]:  # fmt: skip
+    """All there is to say about a graph: nodes oldest first, edges, modules, order of backward.
+
+    An edge is a pair of nodes' numbers; a third number, 1, says that no gradient goes along it.
+    """
+    reading = read(tensors, named)
+    at_hand, spent = values(tensors, reading), costs(reading.order, reading, profile)
+    known = {key: facts(array) for key, array in at_hand.items()}
     modules = _modules(reading)
-    nodes = [_node(node, modules, reading, known) for node in reading.order]
+    nodes = [_node(node, modules, reading, known, spent.get(node)) for node in reading.order]
     numbers = {node: number for number, node in enumerate(reading.order)}
     edges = [[numbers[a], numbers[b]] for a, b in dict.fromkeys(reading.arrows)]
-    for node in reading.order:
-        for name, array in () if isinstance(node, Leaf) else constants(node):
-            edges.append([len(nodes), numbers[node]])
-            nodes.append(_constant(name, array, modules[reading.paths[node]]))
+    memory = Memory(at_hand, named)
+    for node in spent:
+        for name, array in constants(node):
+            source = numbers.get(memory.source(array))
+            edges.append([len(nodes) if source is None else source, numbers[node], 1])
+            if source is None:
+                name = memory.name(array) or name
+                nodes.append(_constant(name, array, modules[reading.paths[node]]))
     for number, tensor in enumerate(tensors):
         if tensor.node is not None:
             edges.append([numbers[origin(tensor.node)[0]], len(nodes)])
         nodes.append(_output(f"output {number}" if len(tensors) > 1 else "output", tensor))
     # After reading: checkpointed nodes keep what backward has made them compute.
-    arriving = gradients(tensors, grad_tensors) if backward else _stored(reading)
+    arriving = gradients(tensors, grad_tensors) if backward else stored(reading)
     for (node, index), fact in arriving.items():
         if fact is not None:
             nodes[numbers[node]]["grads"].append([index, *_told(fact)])
@@ -130,7 +154,7 @@ def _describe(tensors, names: dict[int, str], backward: bool, grad_tensors) -> d
         ],
         "walk": [numbers[node] for node in dict.fromkeys(walk or reversed(reading.order))],
         "backward": backward,
-        "unused": _unused(names, reading),
+        "unused": _unused(named, reading),
     }
 
 
@@ -144,7 +168,8 @@ def _modules(reading: Reading) -> dict[tuple, int]:
     return modules
 
 
-def _node(node, modules: dict[tuple, int], reading: Reading, known: dict) -> dict[str, Any]:
+def _node(node, modules: dict[tuple, int], reading: Reading, known: dict,
+          cost: Cost | None) -> dict[str, Any]:  # fmt: skip
     """What the page is told of an op or a leaf."""
     outputs = sorted(reading.values[node].items())
     told: dict[str, Any] = {
@@ -155,28 +180,31 @@ def _node(node, modules: dict[tuple, int], reading: Reading, known: dict) -> dic
         "values": [[i, *_told(known[node, i])] for i, _ in outputs if (node, i) in known],
         "grads": [],
     }
-    if isinstance(node, Leaf):
+    if cost is None:
         told["kind"] = "param" if node in reading.names else "leaf"
         told["name"] = reading.names.get(node, "leaf")
         tensor = node.tensor()
         told["size"] = 0 if tensor is None else tensor.array.size
         return told
     told["inputs"] = [typed(*like) for like in node.shapes]
-    told["saved"] = sum(array.nbytes for _, _, array in kept(node))
+    told["saved"] = cost.bytes
+    told["flops"], told["time"] = cost[1:3], cost[3:]
     if node.plan.op is not None:
         told["args"] = [f"{k} = {v!r}"[:80] for k, v in sorted((node.params or {}).items())]
     if node.where is not None:
-        told["where"], told["line"] = _source(str(node.where))
+        told["where"], told["line"] = source_line(node.where)
     return told
 
 
 def _constant(name: str, array, module: int) -> dict[str, Any]:
+    """What the page is told of an input without a gradient; little if it is not kept."""
+    kept = array is not None
     return {
         "kind": "constant",
         "name": name,
         "module": module,
-        "shapes": [typed(array.shape, array.dtype)],
-        "values": [[0, *_told(facts(array))]],
+        "shapes": [typed(array.shape, array.dtype)] if kept else [],
+        "values": [[0, *_told(facts(array))]] if kept else [],
         "grads": [],
     }
 
@@ -199,25 +227,7 @@ def _told(fact: Facts) -> tuple[str, str, str]:
     return norm, fact.text, fact.bad
 
 
-def _stored(reading: Reading) -> dict:
-    """The gradients that an earlier backward has left in leaves."""
-    stored = {}
-    for node in reading.order:
-        tensor = node.tensor() if isinstance(node, Leaf) else None
-        if tensor is not None and tensor.grad is not None:
-            stored[node, 0] = facts(tensor.grad.array)
-    return stored
-
-
-def _source(place: str) -> tuple[str, str]:
-    """``file:line`` with the file as seen from here, and what is written there."""
-    file, _, line = place.rpartition(":")
-    text = linecache.getline(file, int(line)).strip() if line.isdigit() else ""
-    here = os.getcwd() + os.sep
-    return f"{file.removeprefix(here)}:{line}", text
-
-
-def _unused(names: dict[int, str], reading: Reading) -> list[str]:
+def _unused(named: Mapping[str, Tensor], reading: Reading) -> list[str]:
     """The names of parameters that `y` does not depend on."""
     used = set(reading.names.values())
-    return [name for name in names.values() if name not in used]
+    return [name for name, tensor in named.items() if tensor.requires_grad and name not in used]

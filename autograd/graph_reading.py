@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import linecache
+import os
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -9,10 +11,11 @@ from autograd.engine import reachable
 from autograd.errors import GraphError
 from autograd.node import Output
 from autograd.tensor import Leaf, Tensor
+from autograd.where import Place
 
 
-def names_by_identity(params) -> dict[int, str]:
-    """Names by the identity of the tensors they belong to."""
+def named_tensors(params) -> dict[str, Tensor]:
+    """What pictures can name: a module's parameters, or what a dict of names holds."""
     if params is None:
         return {}
     if hasattr(params, "named_parameters"):
@@ -22,7 +25,20 @@ def names_by_identity(params) -> dict[int, str]:
     for name, tensor in params.items():
         if not isinstance(tensor, Tensor):
             raise TypeError(f"params[{name!r}] expected a Tensor, got {type(tensor).__name__}")
-    return {id(tensor): name for name, tensor in params.items()}
+    return dict(params)
+
+
+def expect_tensors(y, asking: str) -> tuple[Tensor, ...]:
+    """`y` as a tuple of tensors, for the function of the name given."""
+    tensors = tuple(y) if isinstance(y, (tuple, list)) else (y,)
+    for tensor in tensors:
+        if not isinstance(tensor, Tensor):
+            raise TypeError(
+                f"{asking} expected a tensor or a sequence of them, got {type(tensor).__name__}: "
+                f"to {asking} a module, {asking} its output, as in "
+                f"{asking}(model(x), params=model)"
+            )
+    return tensors
 
 
 class Reading(NamedTuple):
@@ -37,8 +53,9 @@ class Reading(NamedTuple):
     names: dict  # leaf that is a parameter -> its name
 
 
-def read(tensors, given_names: dict[int, str]) -> Reading:
-    """Read the graph behind `tensors`; `given_names` are by the identity of the tensors named."""
+def read(tensors, named: Mapping[str, Tensor]) -> Reading:
+    """Read the graph behind `tensors`."""
+    given_names = {id(tensor): name for name, tensor in named.items()}
     roots = [tensor.node for tensor in tensors]
     found = reachable([root for root in roots if root is not None])
     for node in found:
@@ -93,6 +110,13 @@ def origin(node) -> tuple:
 def typed(shape, dtype) -> str:
     """``float32[2, 3]``: what a picture says of an array."""
     return f"{dtype}{list(shape)}"
+
+
+def source_line(place: Place) -> tuple[str, str]:
+    """``file:line`` with the file as seen from here, and what is written there."""
+    file, _, line = str(place).rpartition(":")
+    text = linecache.getline(file, int(line)).strip() if line.isdigit() else ""
+    return f"{file.removeprefix(os.getcwd() + os.sep)}:{line}", text
 
 
 def _path(layer: str | None, classes: dict) -> tuple[str, ...]:

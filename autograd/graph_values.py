@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -41,7 +41,9 @@ def facts(array: np.ndarray) -> Facts:
     if array.dtype.kind in "fc":
         nan, inf = int(np.isnan(array).sum()), int(np.isinf(array).sum())
         bad = ", ".join(f"{n} {name}" for n, name in ((nan, "NaN"), (inf, "inf")) if n)
-    if array.size <= SMALL:
+    if array.ndim == 0 and array.dtype.kind in "fiu":
+        text = f"{array.item():.5g}"
+    elif array.size <= SMALL:
         text = np.array2string(array, precision=4, separator=" ", max_line_width=60)
     elif bad or array.dtype.kind == "c":
         text = ""
@@ -79,14 +81,47 @@ def saved_name(node: Node, kind: str, which: Any) -> str:
     return f"{op.inputs[0]}[{which}]" if op.variadic else op.inputs[which]
 
 
-def constants(node: Node) -> list[tuple[str, np.ndarray]]:
-    """The inputs that a node keeps although no gradient goes to them, by name."""
-    live = getattr(node.plan, "live", ())
-    return [
-        (saved_name(node, kind, which), array)
-        for kind, which, array in kept(node)
-        if kind == "input" and which not in live
-    ]
+def constants(node: Node) -> list[tuple[str, np.ndarray | None]]:
+    """The inputs that no gradient goes to, by name; None for one that the node does not keep.
+
+    Left out are numbers that are kept, and what is not kept of ops whose inputs may be absent.
+    """
+    op, live = node.plan.op, getattr(node.plan, "live", ())
+    if op is None or (len(live) == len(op.inputs) and not op.variadic):
+        return []
+    found: dict[int, tuple[str, np.ndarray | None]] = {}
+    known, saved = set(live), SAVED.__get__(node)
+    if isinstance(saved, tuple):
+        for (kind, which), value in zip(node.plan.keep, saved, strict=True):
+            if kind == "input" and which not in live:
+                known.add(which)
+                if isinstance(value, np.ndarray):
+                    found[which] = saved_name(node, kind, which), value
+    count = node.plan.count if op.variadic else 2 if op.kind in ("binary", "binary_float") else 0
+    for which in range(count):
+        if which not in known:
+            found[which] = saved_name(node, "input", which), None
+    return [found[which] for which in sorted(found)]
+
+
+class Memory:
+    """Which of the values at hand, or of the tensors named, an array is."""
+
+    def __init__(self, known: dict, named: Mapping[str, Any]):
+        self.sources = {_place(array): key[0] for key, array in known.items() if array.size}
+        self.names = {_place(tensor.array): name for name, tensor in named.items()}
+
+    def source(self, array: np.ndarray | None):
+        """The op or leaf whose value this is: it was detached on its way. None if there is none."""
+        return None if array is None else self.sources.get(_place(array))
+
+    def name(self, array: np.ndarray | None) -> str | None:
+        """The name that was given for it, if one was."""
+        return None if array is None else self.names.get(_place(array))
+
+
+def _place(array: np.ndarray) -> tuple:
+    return array.__array_interface__["data"][0], array.shape, array.strides, array.dtype.str
 
 
 def values(tensors, reading: Reading) -> dict:
@@ -121,6 +156,16 @@ def _fresh(node: Node) -> bool:
     except GraphError:
         return False
     return True
+
+
+def stored(reading: Reading) -> dict:
+    """The gradients that an earlier backward has left in leaves: facts, as `gradients` gives."""
+    found: dict[tuple, Facts | None] = {}
+    for node in reading.order:
+        tensor = node.tensor() if isinstance(node, Leaf) else None
+        if tensor is not None and tensor.grad is not None:
+            found[node, 0] = facts(tensor.grad.array)
+    return found
 
 
 class _Watch(dict):

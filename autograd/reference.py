@@ -36,7 +36,7 @@ def entry(record: Op) -> str:
         [
             f"### `{record.name}({signature})`",
             "",
-            *_facts(record),
+            *facts(record),
             *_derivative(record),
             "",
             _text(record),
@@ -66,7 +66,8 @@ def _text(record: Op) -> str:
     return inspect.getdoc(record.forward) or "(no description)"
 
 
-def _facts(record: Op) -> Iterator[str]:
+def facts(record: Op) -> Iterator[str]:
+    """Sentences: under which names it is found, and what its rules keep until backward."""
     places = {
         "autograd": ["autograd"],
         "nn": ["nn.functional"],

@@ -21,6 +21,7 @@ import autograd as ag
 import nn
 from models import datasets
 from models.image_size import expect_images
+from models.training import show
 from models.training.recipe import Recipe, graded
 from nn import functional as F
 
@@ -224,6 +225,7 @@ RECIPE = Recipe(
     summary="GoogLeNet (2014) with both auxiliary heads, made small for digits",
     build=googlenet,
     data=datasets.images,
+    show=show.classifier,
     objective=objective,
     documents="001",
     paper="Szegedy et al. 2014",

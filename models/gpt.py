@@ -42,6 +42,7 @@ from models.training.pretraining import adamw, warm_cosine
 from models.training.recipe import Recipe, section
 from models.training.run import Run
 from nn import functional as F
+from nn.utils import plots
 
 
 class Conv1D(nn.Module):
@@ -343,17 +344,12 @@ def show_attention(run: Run, model: nn.Module) -> None:
     labels = [shown(letters.decode([token])) for token in tokens.tolist()]
     maps = attention_maps(model, tokens[None])
 
-    def plot(figure) -> None:
-        grid = figure.subplots(len(maps), maps[0].shape[1], squeeze=False)
-        for block, (line, heads) in enumerate(zip(grid, maps, strict=True)):
-            for head, axes in enumerate(line):
-                axes.imshow(heads[0, head], cmap="gray_r", vmin=0, vmax=1)
-                axes.set_xticks(range(len(labels)), labels, fontsize=5, rotation=90)
-                axes.set_yticks(range(len(labels)), labels, fontsize=5)
-                axes.tick_params(length=0, pad=1)
-                axes.set_title(f"block {block}, head {head}", fontsize=6)
-
-    run.draw("attention", plot, (2.4 * maps[0].shape[1], 2.4 * len(maps)))
+    heads = maps[0].shape[1]
+    run.draw(
+        "attention",
+        lambda figure: plots.attention(np.concatenate(maps), labels, labels, figure),
+        (2.4 * heads, 2.4 * len(maps)),
+    )
 
 
 def shown(token: str) -> str:

@@ -8,7 +8,7 @@ teach nothing. Instead of making it small one can put a price Omega on it,
 so that everything the code says has to pay for itself. Three prices are here.
 
 - ``norm``, the lecture's: Omega(h) = ||h||_2. It makes codes short.
-- ``l1``: Omega(h) = sum |h_j|. It makes them sparse: most numbers become exactly 0, and the
+- ``l1``: ``Omega(h) = sum |h_j|``. It makes them sparse: most numbers become exactly 0, and the
   decoder's columns become pieces of digits of which each image uses a few.
 - ``kl``: units are sigmoids, and each is to be active with probability rho on average over images.
   Omega is the distance of its mean activity from that, KL(rho || mean h_j), summed over j.

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import nn
 from models import datasets
+from models.training import show
 from models.training.recipe import Recipe
 
 # The kind of block and how many of them each of the four stages has.
@@ -194,6 +195,7 @@ RECIPE = Recipe(
     summary="ResNet (2015), of 18 layers, made small for digits",
     build=ResNet,
     data=datasets.images,
+    show=show.classifier,
     documents="000, 001, 003",
     paper="He, Zhang, Ren, Sun 2015",
     epochs=15,

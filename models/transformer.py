@@ -53,6 +53,7 @@ from models.training.recipe import Recipe
 from models.training.run import Run
 from models.training.translation import dictated, greedy, opening
 from nn import functional as F
+from nn.utils import plots
 
 
 def waves(length: int, width: int, first: int = 0) -> np.ndarray:
@@ -339,18 +340,8 @@ def show_attention(run: Run, model: Transformer) -> None:
     read, wrote = ["^", *text, "$"], ["^", *answer]
     axes_of = {"encoder": (read, read), "decoder": (wrote, wrote), "cross": (wrote, read)}
     for kind, layers in attention_maps(model, source, target).items():
-        rows, columns = axes_of[kind]
-
-        def plot(figure, layers=layers, rows=rows, columns=columns) -> None:
-            grid = figure.subplots(len(layers), layers[0].shape[1], squeeze=False)
-            for line, (axes_row, weights) in enumerate(zip(grid, layers, strict=True)):
-                for axes, head in zip(axes_row, weights[0], strict=True):
-                    axes.imshow(head, cmap="Greys", vmin=0, vmax=1, aspect="auto")
-                    axes.set_xticks(range(len(columns)), columns, fontsize=6)
-                    axes.set_yticks(range(len(rows)), rows, fontsize=6)
-                axes_row[0].set_ylabel(f"layer {line + 1}")
-
-        run.draw(f"attention_{kind}", plot, (3.5 * layers[0].shape[1], 1.8 * len(layers)))
+        plot = partial(plots.attention, np.concatenate(layers), *axes_of[kind])
+        run.draw(f"attention_{kind}", plot, (3.5 * layers[0].shape[1], 2.2 * len(layers)))
 
 
 RECIPE = Recipe(

@@ -118,6 +118,35 @@ def test_graph_with_and_without_graphviz(capsys, tmp_path, monkeypatch):
     assert code == 0 and "not drawn" in out
 
 
+def test_graph_as_a_page(capsys, tmp_path):
+    code, out, _ = call("graph", "lenet5", "--html", capsys=capsys)
+    text = (tmp_path / "lenet5.html").read_text(encoding="utf-8")
+    assert code == 0 and out.strip() == "lenet5.html"
+    assert "conv1.weight" in text and '"backward": true' in text  # with gradients
+    code, out, _ = call("graph", "mlp", "--out", "b.html", capsys=capsys)
+    assert code == 0 and "<svg" in (tmp_path / "b.html").read_text(encoding="utf-8")
+    code, out, _ = call("graph", "perceptron", "--html", capsys=capsys)
+    assert code == 0 and "not drawn" in out
+
+
+def test_find_a_learning_rate(capsys, tmp_path):
+    asked = ["find-lr", "mlp", "--steps", "30", *QUICK, "--json"]
+    code, out, _ = call(*asked, capsys=capsys)
+    value = json.loads(out)
+    assert code == 0 and 1e-5 < value["lr"] < 1
+    assert (tmp_path / "mlp-lr.png").read_bytes().startswith(b"\x89PNG")
+    assert json.loads(call(*asked, capsys=capsys)[1]) == value
+    code, _, err = call("find-lr", "perceptron", capsys=capsys)
+    assert code == 2 and "own training loop" in err
+
+
+def test_live_curves_in_place_of_lines(capsys):
+    code, _, err = call("train", "mlp", *QUICK, "--live", capsys=capsys)
+    lines = [line for line in err.splitlines() if not line.startswith("compiling ")]
+    assert code == 0 and re.match(r"train_loss +█▁ [\d.]+$", lines[0])
+    assert "epoch" not in err and any(line.startswith("valid_accuracy") for line in lines)
+
+
 def test_dry_run_writes_nothing(capsys, tmp_path):
     code, out, _ = call("train", "mlp", "--dry-run", *QUICK, capsys=capsys)
     assert code == 0 and "Total parameters" in out and re.search(r"6 batches .* 2 epochs", out)

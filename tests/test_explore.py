@@ -7,7 +7,7 @@ import re
 
 import numpy as np
 import pytest
-from browser import look, needs_browser
+from browser import look, needs_browser, perform
 
 import autograd as ag
 import nn
@@ -37,7 +37,7 @@ def named(graph, name):
 
 def edges(graph):
     names = [node["name"] for node in graph["nodes"]]
-    return [(names[a], names[b]) for a, b in graph["edges"]]
+    return [(names[a], names[b]) for a, b, *_ in graph["edges"]]
 
 
 class Net(nn.Module):
@@ -74,7 +74,7 @@ def test_gradients_are_shown_and_grad_is_left_alone(told):
     y = (x * x).sum()
     graph = told(y, {"x": x}, gradients=True)
     assert named(graph, "x")["grads"] == [[0, "10", "[6. 8.]", ""]]
-    assert named(graph, "sum")["grads"] == [[0, "1", "1.", ""]]
+    assert named(graph, "sum")["grads"] == [[0, "1", "1", ""]]
     assert np.array_equal(x.grad.array, [1, 1])
     y.backward()  # the graph is still there
     assert np.array_equal(x.grad.array, [7, 9])
@@ -137,7 +137,7 @@ def test_higher_order_gradients(told):
     x = ag.tensor(3.0, requires_grad=True)
     (first,) = ag.grad(x**3, x, create_graph=True)
     graph = told(first, {"x": x}, gradients=True)
-    assert named(graph, "x")["grads"] == [[0, "18", "18.", ""]]
+    assert named(graph, "x")["grads"] == [[0, "18", "18", ""]]
 
 
 def test_several_outputs(told):
@@ -214,3 +214,118 @@ def test_browser_draws_boxes_that_do_not_overlap(tmp_path):
         for a, b, c, d in spots[:i]:
             assert x + w <= a or a + c <= x or y + h <= b or b + d <= y
     assert "body.0" not in dom.split("<svg")[0] and "▾ body" in dom
+
+
+@needs_browser
+def test_browser_draws_every_use_of_a_shared_parameter(tmp_path):
+    cell = nn.LSTMCell(3, 4)
+    state = (ag.zeros(1, 4), ag.zeros(1, 4))
+    for _ in range(5):
+        state = cell(ag.ones(1, 3), state)
+    path = ag.explore(state[0].sum(), tmp_path / "graph.html", cell, gradients=True)
+    seen = perform(path, tmp_path, """
+      const uses = (name) => {
+        const key = "n" + graph.nodes.findIndex((node) => node.name === name);
+        return picture.wires.filter((wire) => wire.source === key && wire.arrow).length;
+      };
+      const crosses = [...drawn.values()].filter(({ key }) => key[0] === "n").flatMap((a, i, all) =>
+        all.slice(0, i).filter((b) => a.x < b.x + b.w && b.x < a.x + a.w &&
+          a.y < b.y + b.h && b.y < a.y + a.h));
+      return { uses: ["weight_ih", "weight_hh", "bias_ih"].map(uses), crosses: crosses.length };
+    """)  # fmt: skip
+    assert seen == {"uses": [5, 5, 5], "crosses": 0}
+
+
+@needs_browser
+def test_browser_folds_hovers_searches_pans_and_zooms(tmp_path):
+    net = Net()
+    path = ag.explore(net(ag.ones(2, 3)), tmp_path / "graph.html", net, gradients=True)
+    seen = perform(path, tmp_path, """
+      svg.setPointerCapture = () => {};  // there is no real pointer to capture
+      const point = (kind, target, x = 0, y = 0) => target.dispatchEvent(
+        new PointerEvent(kind, { bubbles: true, clientX: x, clientY: y }));
+      const click = (target) => { point("pointerdown", target); point("pointerup", target); };
+      const titles = () =>
+        [...document.querySelectorAll(".box text.title")].map((t) => t.textContent);
+      const key = "m" + graph.modules.findIndex((module) => module.path === "Net.body.0");
+      const opened = titles();
+      click(drawn.get(key).g.querySelector(".strip"));
+      const folded = titles();
+      point("pointerover", drawn.get(key).g.firstChild);
+      const card = by("card").textContent;
+      click(drawn.get(key).g.firstChild);
+      const again = titles();
+      const before = { ...state };
+      point("pointerdown", svg, 10, 10); point("pointermove", svg, 60, 30); point("pointerup", svg);
+      const panned = [state.x - before.x, state.y - before.y];
+      svg.dispatchEvent(new WheelEvent("wheel", { deltaY: -500, clientX: 99, clientY: 99 }));
+      const zoomed = state.scale / before.scale;
+      by("search").value = "tanh";
+      by("search").dispatchEvent(new Event("input"));
+      const found = by("found").textContent, hit = document.querySelectorAll(".box.hit").length;
+      return { opened, folded, card, again, panned, zoomed, found, hit };
+    """)  # fmt: skip
+    assert "▸ 0 · Linear" in seen["folded"] and "▸ 0 · Linear" not in seen["opened"]
+    assert seen["again"] == seen["opened"] and "weight" in seen["opened"]
+    assert "Net.body.0" in seen["card"] and "16 in 2 arrays" in seen["card"]
+    assert "FLOPs" in seen["card"] and "float32[2, 4]" in seen["card"]
+    assert seen["panned"] == [50, 20] and seen["zoomed"] > 1.5
+    assert seen["found"] == "2 found" and seen["hit"] == 2
+
+
+@needs_browser
+def test_browser_steps_through_backward_in_the_order_of_the_engine(tmp_path):
+    x = ag.tensor(2.0, requires_grad=True)
+    path = ag.explore(x.sin() * x.exp(), tmp_path / "graph.html", {"x": x}, gradients=True)
+    seen = perform(path, tmp_path, """
+      const titles = (kind) => [...document.querySelectorAll(`.box.${kind} text.title`)]
+        .map((t) => t.textContent);
+      return [0, 1, 2, 3, 4].map((step) => {
+        by("step").value = step;
+        by("step").dispatchEvent(new Event("input"));
+        const arrows = document.querySelectorAll(".back.got").length;
+        const says = by("says").textContent;
+        return { got: titles("got").sort(), now: titles("now"), arrows, says };
+      });
+    """)  # fmt: skip
+    assert [step["got"] for step in seen] == [
+        [], ["mul"], ["exp", "mul"], ["exp", "mul", "sin"], ["exp", "mul", "sin", "x"],
+    ]  # fmt: skip
+    assert [step["now"] for step in seen] == [[], ["mul"], ["exp"], ["sin"], ["x"]]
+    assert [step["arrows"] for step in seen] == [0, 0, 1, 2, 4]
+    assert seen[2]["says"] == "step 2 of 4: exp, ‖grad‖ 0.9093"
+
+
+def test_what_no_gradient_goes_to(told):
+    x, data = ag.tensor([1.0, 2.0], requires_grad=True), ag.tensor([3.0, 4.0])
+    y = x.exp()
+    graph = told((x * y.detach() * data - ag.ones(2)).sum() + y.sum(), {"x": x, "data": data})
+    names = [node["name"] for node in graph["nodes"]]
+    dashed = [(names[a], names[b]) for a, b, *none in graph["edges"] if none]
+    assert dashed == [("exp", "mul"), ("data", "mul"), ("other", "sub")]
+    assert named(graph, "other")["shapes"] == []  # a difference keeps nothing
+    assert graph["unused"] == []  # data wants no gradient: nothing is missing
+
+
+def test_inputs_that_are_absent_are_not_shown(told):
+    layer, target = nn.LSTM(3, 4), ag.tensor([0, 1])
+    hidden, _ = layer(ag.ones(1, 2, 3))
+    graph = told(nn.functional.cross_entropy(hidden[0], target) * 2.0 + 1.0, layer)
+    names = [node["name"] for node in graph["nodes"] if node["kind"] == "constant"]
+    assert names == ["input", "h0", "c0", "target", "other"]  # of the sum; the product keeps its 2
+
+
+def test_costs_by_formula_and_by_profile(told):
+    layer, x = nn.Linear(3, 5), ag.ones(8, 3)
+    with ag.profiler.profile() as seen:
+        y = layer(x).relu().sum()
+        y.backward(retain_graph=True)
+    graph = told(y, layer, profile=seen)
+    linear = named(graph, "linear")
+    assert linear["flops"] == [240, 240]  # the inputs want no gradient
+    assert named(graph, "relu")["flops"] == [0, 0]
+    ops = [node for node in graph["nodes"] if node["kind"] == "op"]
+    assert len(ops) == 3 and all(min(node["time"]) > 0 for node in ops)
+    times = {event.name: event.total for event in seen.events if event.phase == "backward"}
+    assert {node["name"]: node["time"][1] for node in ops} == times
+    assert all(node["time"] == [0, 0] for node in told(y)["nodes"] if node["kind"] == "op")

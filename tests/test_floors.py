@@ -31,7 +31,11 @@ FLOORS = [
         "autograd.graph_reading", "autograd.profiler", "autograd.serialize", "autograd.utils",
     ],
     ["autograd.graph_values", "autograd.memory"],
-    ["autograd.graph", "autograd.graph_page", "autograd.interop", "autograd.testing"],
+    ["autograd.graph_costs"],
+    [
+        "autograd.graph", "autograd.graph_dot", "autograd.graph_page", "autograd.interop",
+        "autograd.testing",
+    ],
     ["autograd.conventions", "autograd.reference", "autograd.stubs"],
     ["nn", "optim"],
     ["models"],

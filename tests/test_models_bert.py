@@ -1,15 +1,17 @@
-"""BERT: names and shapes of the published weights, masks, padding; and ELMo beside it."""
+"""BERT: names and shapes of the published weights, masks, padding."""
 
 import numpy as np
 import pytest
 
 import autograd as ag
 import models
+import nn
 import optim
 from autograd import serialize
-from models import datasets, elmo
+from models import datasets
 from models.bert import named_as_here
-from models.bert_pydoc import Counts, mask
+from models.bert_pydoc import RECIPE, Counts, fill_masks, hide, mask, small_bert, waves
+from models.training.recipe import UsageError
 
 SMALL = {
     "vocab_size": 30,
@@ -198,6 +200,60 @@ def test_counts_are_chances_and_know_both_sides():
     assert abs(counts.after[0, 1] - 0.5) < 0.03
 
 
+def test_places_resemble_no_other():
+    vectors = waves(82, 96)
+    np.testing.assert_allclose(vectors @ vectors.T, np.eye(82), atol=1e-12)
+
+
+def test_heads_of_the_first_layer_begin_with_the_neighbours():
+    ag.manual_seed(0)
+    model, lines = small_bert(), np.random.default_rng(0).integers(4, 98, (20, 82))
+    tokens, attention = ag.from_numpy(lines), model.bert.encoder.layer[0].attention.self
+    states = model.bert.embeddings(tokens, ag.zeros_like(tokens))
+    query, key = (attention.split(f(states)).array for f in (attention.query, attention.key))
+    scores = (query @ key.swapaxes(-1, -2)).mean(0)  # (heads, time, time)
+    offsets = np.arange(-8, 9)
+    by_offset = np.stack([np.diagonal(scores, k, 1, 2).mean(1) for k in offsets], 1)
+    assert offsets[by_offset.argmax(1)].tolist() == [-1, 1, -2, 2]
+    best, second = np.sort(by_offset, 1)[:, :-3:-1].T
+    assert (best > second + 10).all()
+
+
+def test_what_is_tested_is_masked_altogether_and_always_the_same():
+    lines = np.random.default_rng(0).integers(4, 98, (50, 82))
+    shown, chosen = hide(lines, 98)
+    assert (shown[chosen] == 3).all() and (shown[~chosen] == lines[~chosen]).all()
+    assert (hide(lines, 98)[1] == chosen).all() and abs(chosen.mean() - 0.15) < 0.02
+
+
+class Alphabetic(nn.Module):
+    """Says that behind each mask is what follows the token before, surely if that is no mask."""
+
+    def forward(self, tokens):
+        left = np.roll(tokens.array, 1, axis=1)
+        scores = 9.0 * np.eye(98)[(left + 1) % 98] * (left != 3)[..., None]
+        return ag.from_numpy(scores.astype(np.float32))
+
+
+def test_masks_of_a_prompt_are_filled_in_where_it_is_surest_first():
+    settings = {"alphabet": datasets.reading_alphabet().characters}
+    generator = ag.Generator().manual_seed(0)
+    assert fill_masks(Alphabetic(), settings, generator, "if a???, P?R") == "if abcd, PQR"
+    drawn = {
+        fill_masks(Alphabetic(), settings, generator, "if a?", temperature=9.0) for _ in range(9)
+    }
+    assert len(drawn) > 1
+    with pytest.raises(UsageError, match=r"expected a prompt with a \? or more, got 'pass'"):
+        fill_masks(Alphabetic(), settings, generator, "pass")
+
+
+def test_settings_hold_the_alphabet_of_the_run():
+    settings = RECIPE.settings()
+    assert settings["alphabet"] == datasets.reading_alphabet().characters
+    assert settings["model.vocabulary"] == len(settings["alphabet"])
+    assert RECIPE.settings({"alphabet": "abcde"})["model.vocabulary"] == 5
+
+
 # -- the lines of topics ---------------------------------------------------------------------------
 
 
@@ -223,56 +279,3 @@ def test_padded_lines_and_what_does_not_fit():
         datasets.padded(["x" * 12], alphabet, context=10)
     with pytest.raises(ValueError, match="does not know the character '\u00e9'"):
         datasets.padded(["caf\u00e9"], alphabet)
-
-
-# -- ELMo ------------------------------------------------------------------------------------------
-
-
-def test_forward_states_know_the_past_and_backward_states_the_future():
-    ag.manual_seed(0)
-    model = models.BiLM(20, 6).eval()
-    line = np.array([[4, 5, 6, 7, 8]])
-    states = model(ag.tensor(line)).array
-    for place in range(5):
-        other = line.copy()
-        other[0, place] = 19
-        changed = abs(model(ag.tensor(other)).array - states)[1:].max(0)[0]  # above the embedding
-        ahead, behind = changed[:, :6].max(1) > 0, changed[:, 6:].max(1) > 0
-        assert ahead.tolist() == [k >= place for k in range(5)]
-        assert behind.tolist() == [k <= place for k in range(5)]
-
-
-def test_padding_changes_nothing_in_elmo():
-    ag.manual_seed(0)
-    model = models.ElmoClassifier(20, 6, 5).eval()
-    alone = model(ag.tensor([[4, 5, 6]])).array[0]
-    beside = model(ag.tensor([[4, 5, 6, 0, 0], [7, 8, 9, 10, 11]])).array[0]
-    np.testing.assert_allclose(beside, alone, rtol=1e-5, atol=1e-6)
-
-
-def test_the_mix_is_the_papers_formula():
-    mix = elmo.Mix(3)
-    with ag.no_grad():
-        mix.w[:] = ag.tensor([0.0, 1.0, 2.0])
-        mix.gamma.fill_(0.5)
-    h = np.random.default_rng(0).normal(size=(3, 2, 4)).astype(np.float32)
-    s = np.exp([0.0, 1.0, 2.0]) / np.exp([0.0, 1.0, 2.0]).sum()
-    expected = 0.5 * np.tensordot(s, h, 1)
-    np.testing.assert_allclose(mix(ag.tensor(h)).array, expected, rtol=1e-5, atol=1e-6)
-
-
-def test_attention_leaves_out_padding_and_sums_to_one():
-    pool = elmo.AttentionPool(4)
-    there = ag.tensor([[True, True, False]])
-    weights = pool.weights(ag.randn(1, 3, 4), there).array
-    assert weights[0, 2] == 0 and abs(weights.sum() - 1) < 1e-6
-
-
-def test_a_settled_language_model_stays_as_it_is():
-    model = models.ElmoClassifier(20, 6, 5)
-    model.settle()
-    model.train()
-    assert not model.lm.training and model.lstm.training
-    model(ag.tensor([[4, 5, 6]])).sum().backward()
-    assert all(p.grad is None for p in model.lm.parameters())
-    assert (model.embedding.weight.array == model.lm.embedding.weight.array).all()

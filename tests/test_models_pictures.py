@@ -1,4 +1,7 @@
-"""Colouring, style and CycleGAN: their equations, what they are given, and what they refuse."""
+"""Colouring, style and CycleGAN; and the pictures that recipes draw of classifiers."""
+
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -7,10 +10,12 @@ import autograd as ag
 import models
 import nn
 from autograd import gradcheck
+from autograd.utils.data import Subset
 from models import colouring, cyclegan, style
 from models.datasets.optical_digits import TRAIN
 from models.datasets.photographs import landscapes, patches, photograph
-from models.training.recipe import UsageError
+from models.training.recipe import UsageError, section
+from models.training.run import Run
 from nn import functional as F
 
 RNG = np.random.default_rng(0)
@@ -217,3 +222,17 @@ def test_the_rate_falls_in_the_second_half():
 def test_settings_of_an_experiment_are_checked():
     with pytest.raises(UsageError, match="did you mean 'cycle'"):
         models.RECIPES["cyclegan"].settings({"cycel": 1})
+
+
+# -- what recipes show -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["lenet5", "googlenet", "resnet"])
+def test_what_classifiers_of_images_show(name, tmp_path):
+    recipe = models.RECIPES[name]
+    few = replace(recipe, data=lambda *args, **kw: Subset(recipe.data(*args, **kw), range(40)))
+    run = Run(few, recipe.settings(recipe.quick), 0, tmp_path / "run").start()
+    recipe.show(run, recipe.build(**section(run.settings, "model")).eval())
+    assert set(run.pictures) == {"confusion", "filters", "feature_maps"}
+    for path in run.pictures.values():
+        assert Path(path).read_bytes().startswith(b"\x89PNG")

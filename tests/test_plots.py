@@ -96,6 +96,9 @@ def test_attention():
         assert [label.get_text() for label in panel.get_xticklabels()] == list("wxyz")
         assert panel.get_title() == f"head {head}"
     assert len(drawn(plots.attention(maps[0], figure=Figure()))) == 1
+    layers = drawn(plots.attention(np.stack([maps, maps[::-1]]), figure=Figure()))
+    np.testing.assert_array_equal(layers[3].images[0].get_array(), maps[0])
+    assert [panel.get_title() for panel in layers[1:3]] == ["layer 1, head 2", "layer 2, head 1"]
 
 
 def test_confusion():

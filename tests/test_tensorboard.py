@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import autograd as ag
+import nn
 from autograd.utils.tensorboard import SummaryWriter
 
 
@@ -167,3 +168,36 @@ def test_two_writers_of_one_folder_have_two_files(tmp_path, monkeypatch):
     with SummaryWriter() as writer:
         writer.flush()
     assert writer.log_dir.parent.name == "runs" and writer.log_dir.exists()
+
+
+def test_graph(tmp_path):
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(3, 2)
+
+        def forward(self, x):
+            return {"answer": self.layer(self.layer(x).relu().repeat(1, 2)[:, :3])}
+
+    net = Net()
+    with SummaryWriter(tmp_path) as writer, ag.no_grad():
+        writer.add_graph(net, ag.ones(4, 3))
+    (path,) = tmp_path.iterdir()
+    data = path.read_bytes()
+    (first,) = struct.unpack("<Q", data[:8])
+    event = fields(data[16 + first + 12 : -4])  # what follows the version of the format
+    nodes = [fields(node) for node in fields(event[4][0])[1]]
+    names = [node[1][0].decode() for node in nodes]
+    assert len(set(names)) == len(names)
+    assert "Net/layer/weight" in names and names[-1] == "output_0"
+    by_name = dict(zip(names, nodes, strict=True))
+    assert by_name["Net/layer/weight"][2] == [b"Parameter"]
+    linear = [node for node in nodes if node[2] == [b"linear"]]
+    assert len(linear) == 2 and all(b"Net/layer/weight" in node[3] for node in linear)
+    for node in nodes:
+        assert all(source.decode() in names for source in node.get(3, []))
+    attribute = fields(linear[0][5][0])
+    shape = fields(fields(fields(attribute[2][0])[1][0])[7][0])
+    assert attribute[1] == [b"_output_shapes"] and [fields(d)[1][0] for d in shape[2]] == [4, 2]
+    with SummaryWriter(tmp_path) as writer, pytest.raises(ValueError, match="no graph"):
+        writer.add_graph(nn.ReLU(), ag.ones(2))

@@ -37,6 +37,20 @@ function centre(key) {
   move();
 }
 
+// Move so far that a box is in view, if it is not.
+function follow(key) {
+  const { width, height } = svg.getBoundingClientRect(), box = drawn.get(key);
+  const shift = (start, size, from, whole) => {
+    const [low, high] = [from + start * state.scale, from + (start + size) * state.scale];
+    return low >= 40 && high <= whole - 40 ? 0 : whole / 2 - (low + high) / 2;
+  };
+  const dx = shift(box.x, box.w, state.x, width), dy = shift(box.y, box.h, state.y, height);
+  if (!dx && !dy) return;
+  state.x += dx;
+  state.y += dy;
+  move();
+}
+
 // Fold or unfold a module; its corner stays under the mouse.
 function toggle(key) {
   const m = +key.slice(1), before = drawn.get(key);
@@ -57,11 +71,10 @@ function level(change) {
     else open.delete(m);
   });
   draw();
-  fit(0.12);
+  fit(0.5);
 }
 
 // -- searching ------------------------------------------------------------------------------------
-
 
 function search() {
   const text = by("search").value.trim().toLowerCase();
@@ -141,6 +154,7 @@ function listen() {
   by("step").addEventListener("input", (event) => go(+event.target.value));
   by("search").addEventListener("input", () => { hit = -1; search(); });
   document.addEventListener("keydown", keys);
+  addEventListener("resize", drawVisible);
 }
 
 function keys(event) {
@@ -151,7 +165,7 @@ function keys(event) {
   }
   const actions = { "/": () => by("search").focus(), f: () => fit(), " ": play,
     ArrowRight: () => go(state.step + 1), ArrowLeft: () => go(state.step - 1),
-    Escape: () => pin(null) };
+    Escape: () => { pin(null); rest(); } };
   if (!actions[event.key] || event.ctrlKey || event.metaKey) return;
   event.preventDefault();
   actions[event.key]();
@@ -183,7 +197,7 @@ function begin() {
   by("step").max = graph.walk.length;
   unfoldAtFirst();
   draw();
-  fit(0.5);
+  fit(0.75);
   listen();
 }
 

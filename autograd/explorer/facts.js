@@ -38,6 +38,21 @@ const members = (key) => key[0] === "m" ? graph.modules[+key.slice(1)].nodes : [
 const plural = (n, word) => `${n.toLocaleString("en")} ${word}${n === 1 ? "" : "s"}`;
 const cut = (text, n) => text.length <= n ? text : text.slice(0, n - 1) + "…";
 
+// A number in four digits, however small or large.
+function short(x) {
+  if (!Number.isFinite(x)) return String(x);
+  const size = Math.abs(x);
+  const plain = !x || (size >= 1e-3 && size < 1e5);
+  return plain ? String(+x.toPrecision(4)) : x.toExponential(2).replace("e+", "e");
+}
+
+function thousands(n) {
+  const units = ["", " K", " M", " G", " T"];
+  let i = 0;
+  for (; n >= 1000 && i < 4; i++) n /= 1000;
+  return `${i ? n.toFixed(1) : n}${units[i]}`;
+}
+
 function bytes(n) {
   const units = ["B", "KiB", "MiB", "GiB"];
   let i = 0;
@@ -58,7 +73,9 @@ function sums(m) {
     params: params.length,
     values: params.reduce((sum, node) => sum + node.size, 0),
     saved: ops.reduce((sum, node) => sum + node.saved, 0),
-    norm: norms.length ? Math.hypot(...norms).toPrecision(4) : "",
+    flops: [0, 1].map((i) => ops.reduce((sum, node) => sum + node.flops[i], 0)),
+    time: [0, 1].map((i) => ops.reduce((sum, node) => sum + node.time[i], 0)),
+    norm: norms.length ? short(Math.hypot(...norms)) : "",
     shape: (nodes.findLast((node) => node.leaves.has(m)) || { shapes: [""] }).shapes[0],
     bad: nodes.some((node) => node.bad),
     first: Math.min(...module.nodes.map((n) => when.get(n) || Infinity)),
@@ -80,7 +97,7 @@ function words(key) {
   const inModule = node.module >= 0 && node.kind === "param";
   const name = inModule ? node.name.split(".").at(-1) : node.name;
   const single = node.values.length === 1 && node.shapes.length === 1 && scalar(node.shapes[0]);
-  let line = node.shapes[0] || "";
+  let line = node.shapes[0] || "not kept";
   if (node.shapes.length > 1) line += ` + ${node.shapes.length - 1} more`;
   if (single) line += ` = ${node.values[0][2]}`;
   if (node.kind === "output" && !node.graph) line += " · no graph";
@@ -89,7 +106,7 @@ function words(key) {
   return { kind: node.kind, title: cut(name, 32), lines: [line], norm: norm || "" };
 }
 
-const scalar = (shape) => shape.endsWith("[]");
+const scalar = (shape) => !!shape && shape.endsWith("[]");
 
 // The width of a text; setting a font is slow, so each has a context of its own.
 function ruler(font) {

@@ -3,9 +3,9 @@
 // one box in the module around it. A layout is Sugiyama's: layers by longest path, few crossings by
 // barycentres, then coordinates. Edges enter and leave a module through ports on its border.
 
-const GAP = { x: 18, y: 34, frame: 12, title: 26 };
+const GAP = { x: 18, y: 30, frame: 14, title: 32 };
 const [LIGHT, SIDE, MAIN] = [0.01, 1, 1e4]; // how strongly an edge keeps straight
-const MAX_BENDS = 20000; // with more, long edges are straight
+const MAX_BENDS = 4000; // with more, long edges are straight
 
 // {boxes, frames, wires} of the graph's visible part; `measure` has functions: `box(key)` gives a
 // box's {w, h}, `title(m)` the width of a frame's title.
@@ -21,14 +21,15 @@ function layOut(graph, open, measure) {
   };
   const item = (m, key) => {
     const { items } = levelOf(m);
-    if (!items.has(key)) items.set(key, { key, rank: Infinity, source: true });
+    if (!items.has(key)) items.set(key, { key, rank: Infinity, source: true, kind: "module" });
     return items.get(key);
   };
-  const edge = (m, from, to, source, pair) => {
+  const edge = (m, from, to, source, pair, quiet) => {
     const { edges } = levelOf(m);
     const key = from + ">" + to + ">" + source;
-    if (!edges.has(key)) edges.set(key, { from, to, source, pairs: new Set() });
+    if (!edges.has(key)) edges.set(key, { from, to, source, quiet: true, pairs: new Set() });
     edges.get(key).pairs.add(pair);
+    edges.get(key).quiet &&= quiet; // no gradient goes along any of its pairs
   };
   const parentOf = (key) => {
     const n = +key.slice(1);
@@ -37,7 +38,7 @@ function layOut(graph, open, measure) {
   const shown = visibleBoxes(graph, open);
   levelOf(-1);
   shown.forEach((key, n) => rankUp(item, modules, parentOf, key, graph, n));
-  for (const [a, b] of graph.edges) {
+  for (const [a, b, none] of graph.edges) {
     const [from, to] = [shown[a], shown[b]];
     if (from === to) continue;
     const pair = from + ">" + to;
@@ -45,14 +46,14 @@ function layOut(graph, open, measure) {
     const common = up.find((m) => down.includes(m));
     let source = from, target = to;
     for (const m of up.slice(0, up.indexOf(common))) {
-      edge(m, source, "o" + from, from, pair);
+      edge(m, source, "o" + from, from, pair, !!none);
       source = "m" + m;
     }
     for (const m of down.slice(0, down.indexOf(common))) {
-      edge(m, "i" + from, target, from, pair);
+      edge(m, "i" + from, target, from, pair, !!none);
       target = "m" + m;
     }
-    edge(common, source, target, from, pair);
+    edge(common, source, target, from, pair, !!none);
   }
   return place(levels, -1, measure);
 }
@@ -80,6 +81,7 @@ function rankUp(item, modules, parentOf, key, graph, n) {
   for (let m = parentOf(key); ; m = modules[m].parent) {
     const it = item(m, key);
     it.rank = Math.min(it.rank, rank);
+    if (key === "n" + n) it.kind = graph.nodes[n].kind;
     if (graph.nodes[n].kind === "op" || graph.nodes[n].kind === "output") it.source = false;
     if (m < 0) return;
     key = "m" + m;
@@ -95,6 +97,7 @@ function place(levels, m, measure) {
     if (levels.has(inner)) insides.set(it.key, place(levels, inner, measure));
     Object.assign(it, insides.get(it.key) || measure.box(it.key));
   }
+  setBeside(level, measure);
   for (const { from, to } of level.edges.values()) {
     for (const key of [from, to]) {
       const port = { key, rank: key[0] === "i" ? -Infinity : Infinity, w: 1, h: 1, port: true };
@@ -146,30 +149,39 @@ function layered(level, insides) {
     it.main = it.above.find((up) => !up.source && up.layer === nearest); // it stands below that
     Object.assign(it, { next: [], prev: [] });
   }
-  const bends = new Map();
-  for (const e of edges) {
-    e.x0 = offset(insides, e.upper.key, e.back ? "in" : "out", e.source);
-    e.x1 = offset(insides, e.lower.key, e.back ? "out" : "in", e.source);
-    e.path = [];
-    let last = e.upper;
-    const pull = e.upper.source ? LIGHT : e.lower.main === e.upper ? MAIN : SIDE;
-    for (let l = e.upper.layer + 1; l < e.lower.layer && bends.size < MAX_BENDS; l++) {
-      const key = e.upper.key + ">" + e.source + ">" + l;
-      let bend = bends.get(key);
-      if (!bend) {
-        bend = { key, w: 1, h: 1, bend: true, layer: l, next: [], prev: [] };
-        bends.set(key, bend);
-        layers[l].push(bend);
-        tie(last, bend, last === e.upper ? e.x0 : 0, 0, pull);
-      }
-      bend.pull = Math.max(pull, bend.pull || LIGHT);
-      e.path.push(bend);
-      last = bend;
-    }
-    tie(last, e.lower, last === e.upper ? e.x0 : 0, e.x1, pull);
-  }
+  bend(edges, layers, insides, tie);
   level.edges = edges;
   return layers;
+}
+
+// Lead each edge through the layers between its ends. Edges of one source have a trunk in common,
+// the way of the longest; the others branch off from it just above their ends.
+function bend(edges, layers, insides, tie) {
+  const trunks = new Map();
+  let count = 0;
+  for (const e of [...edges].sort((a, b) => b.lower.layer - a.lower.layer)) {
+    e.x0 = offset(insides, e.upper.key, e.back ? "in" : "out", e.source);
+    e.x1 = offset(insides, e.lower.key, e.back ? "out" : "in", e.source);
+    const pull = e.upper.source ? LIGHT : e.lower.main === e.upper ? MAIN : SIDE;
+    const name = e.upper.key + ">" + e.source + (e.back ? ">" + e.lower.key : "");
+    const between = Math.max(0, e.lower.layer - e.upper.layer - 1);
+    const known = trunks.get(name);
+    const trunk = known || [];
+    if (!known && between) trunks.set(name, trunk);
+    for (let last = e.upper; !known && trunk.length < between && count < MAX_BENDS; count++) {
+      const layer = e.upper.layer + 1 + trunk.length, key = name + ">" + layer;
+      const next = { key, w: 1, h: 1, bend: true, layer, pull, next: [], prev: [] };
+      layers[layer].push(next);
+      tie(last, next, last === e.upper ? e.x0 : 0, 0, pull);
+      trunk.push((last = next));
+    }
+    e.path = trunk.slice(0, between);
+    for (const passed of e.path) passed.pull = Math.max(passed.pull, pull);
+    e.branch = !!known && e.path.length > 0;
+    if (e.branch) e.path = e.path.slice(-1);
+    const last = e.path.at(-1) || e.upper;
+    tie(last, e.lower, last === e.upper ? e.x0 : 0, e.x1, pull);
+  }
 }
 
 // Where an edge meets an unfolded module, from the middle of its side; other boxes: the middle.
@@ -301,15 +313,15 @@ function gather(level, layers, insides, title) {
   }
   for (const it of all) {
     if (it.bend || it.port) continue;
-    const inside = insides.get(it.key);
     const [x, y] = [it.x - it.w / 2, it.y - it.h / 2];
+    const inside = insides.get(it.key) || it.inside;
     if (!inside) {
       out.boxes.push({ key: it.key, x, y, w: it.w, h: it.h });
       continue;
     }
     const move = (r) => ({ ...r, x: r.x + x, y: r.y + y });
-    out.frames.push({ key: it.key, x, y, w: it.w, h: it.h });
-    for (const frame of inside.frames) out.frames.push(move(frame));
+    if (inside.frames) out.frames.push({ key: it.key, x, y, w: it.w, h: it.h });
+    for (const frame of inside.frames || []) out.frames.push(move(frame));
     for (const box of inside.boxes) out.boxes.push(move(box));
     for (const wire of inside.wires)
       out.wires.push({ ...wire, points: wire.points.map(([a, b]) => [a + x, b + y]) });
@@ -324,18 +336,21 @@ function wire(e, insides) {
   const points = [];
   const spread = (it, inset, towards) => {
     if (it.port || insides.has(it.key)) return it.x + inset;
-    const half = Math.max(0, Math.min(it.w / 2 - 12, 40));
+    const half = Math.max(0, Math.min((it.core || it).w / 2 - 12, 40));
     return it.x + Math.max(-half, Math.min(half, towards - it.x));
   };
   const near = path.length ? path[0].x : lower.x + e.x1;
   const far = path.length ? path.at(-1).x : upper.x + e.x0;
   const edgeOf = (it, side) => insides.has(it.key) || !it.port
-    ? it.y + (side * it.h) / 2 : it.y;
-  points.push([spread(upper, e.x0, near), edgeOf(upper, 1)]);
+    ? it.y + (side * (it.core || it).h) / 2 : it.y;
+  if (!e.branch) points.push([spread(upper, e.x0, near), edgeOf(upper, 1)]);
   for (const bend of path) points.push([bend.x, bend.top], [bend.x, bend.bottom]);
+  if (e.branch) points.shift();
   points.push([spread(lower, e.x1, far), edgeOf(lower, -1)]);
   if (e.back) points.reverse();
   const isBox = (it) => !it.port && !insides.has(it.key);
-  const [arrow, begins] = e.back ? [isBox(upper), isBox(lower)] : [isBox(lower), isBox(upper)];
-  return { points, arrow, begins, back: e.back, source: e.source, pairs: [...e.pairs] };
+  const [above, below] = [isBox(upper) && !e.branch, isBox(lower)];
+  const [arrow, begins] = e.back ? [above, below] : [below, above];
+  const { back, source, quiet, pairs } = e;
+  return { points, arrow, begins, back, source, quiet, pairs: [...pairs] };
 }

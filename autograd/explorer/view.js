@@ -4,7 +4,8 @@
 const by = (id) => document.getElementById(id);
 const svg = by("canvas"), world = by("world");
 const open = new Set();
-const state = { x: 0, y: 0, scale: 1, step: graph.walk.length, pinned: null, playing: 0 };
+const state = { x: 0, y: 0, scale: 1, step: graph.walk.length, stepping: false,
+  pinned: null, playing: 0 };
 let hits = [], hit = -1, hitKeys = new Set();
 let shown = [], drawn = new Map(), backs = [], wires = [], picture = null, returns = null;
 
@@ -25,9 +26,10 @@ function draw() {
   [wires, backs] = [[], []];
   world.replaceChildren();
   picture.frames.forEach(drawFrame);
-  const lines = add(world, "g", {});
-  returns = add(world, "g", {});
+  const lines = document.createElementNS(svg.namespaceURI, "g");
   for (const wire of picture.wires) drawWire(wire, lines);
+  world.append(lines); // as one: the browser looks at each change of the page
+  returns = add(world, "g", {});
   for (const { key, x, y } of picture.frames) {
     const place = { class: "title heading", x: x + 12, y: y + 17 };
     add(world, "text", place, frameTitle(+key.slice(1)));
@@ -88,29 +90,40 @@ function badWord(key) {
   return facts.some((fact) => fact[3].includes("NaN")) ? "NaN" : "inf";
 }
 
-function drawWire(wire, lines) {
-  let d = `M${wire.points[0]}`;
-  for (let i = 1; i < wire.points.length; i++) {
-    const [a, b] = wire.points[i - 1], [x, y] = wire.points[i];
+// Down from point to point, upright at each.
+function path(points) {
+  let d = `M${points[0]}`;
+  for (let i = 1; i < points.length; i++) {
+    const [a, b] = points[i - 1], [x, y] = points[i];
     const bow = (y - b) / 2;
     d += a === x ? `L${x},${y}` : `C${a},${b + bow} ${x},${y - bow} ${x},${y}`;
   }
-  const kind = wire.source[0] === "n" ? graph.nodes[+wire.source.slice(1)].kind : "module";
-  const quiet = kind === "constant" || wire.back ? " quiet" : "";
+  return d;
+}
+
+// To the side.
+function flatPath([a, b], [x, y]) {
+  const bow = (x - a) / 2;
+  return `M${a},${b}C${a + bow},${b} ${x - bow},${y} ${x},${y}`;
+}
+
+function drawWire(wire, lines) {
+  const d = wire.flat ? flatPath(...wire.points) : path(wire.points);
+  const quiet = wire.quiet || wire.back ? " quiet" : "";
   const line = add(lines, "path", { class: "wire" + quiet, d });
   if (wire.arrow) line.setAttribute("marker-end", "url(#tip)");
   wires.push({ line, pairs: wire.pairs });
   const pairs = wire.pairs.map((pair) => pair.split(">"));
   if (pairs.every(([, to]) => to[0] === "n" && graph.nodes[+to.slice(1)].kind === "output")) return;
-  if (kind === "constant") return;
-  backs.push({ d, begins: wire.begins, pairs });
+  if (wire.quiet) return;
+  backs.push({ d, begins: wire.begins, aside: wire.flat ? "0 6" : "6 0", pairs });
 }
 
 // The edges of backward are drawn when they are first asked for.
 function drawBacks() {
   if (returns.childElementCount) return;
   for (const back of backs) {
-    back.line = add(returns, "path", { class: "back", d: back.d, transform: "translate(6 0)" });
+    back.line = add(returns, "path", { class: "back", d: back.d, transform: `translate(${back.aside})` });
     if (back.begins) back.line.setAttribute("marker-start", "url(#backtip)");
   }
 }
@@ -124,24 +137,30 @@ function turn(key) {
 // What a box shows of the step and of the search.
 function dress({ key, g }) {
   if (!g) return;
-  const { step } = state, last = graph.walk.length;
+  const { step, stepping } = state;
   g.classList.toggle("got", turn(key) <= step);
-  g.classList.toggle("now", step > 0 && step < last && key === shown[graph.walk[step - 1]]);
+  g.classList.toggle("now", stepping && step > 0 && key === shown[graph.walk[step - 1]]);
   g.classList.toggle("hit", hitKeys.has(key));
   g.classList.toggle("pinned", key === state.pinned);
 }
 
 function mark() {
-  const last = graph.walk.length, { step } = state;
-  svg.classList.toggle("stepping", step < last);
+  const { step, stepping } = state;
+  svg.classList.toggle("stepping", stepping);
   drawn.forEach(dress);
-  if (step < last || by("back").checked) {
+  if (stepping || by("back").checked) {
     drawBacks();
     for (const { line, pairs } of backs)
       line.classList.toggle("got", pairs.some(([a, b]) => turn(b) <= step && turn(a) <= step));
   }
   by("step").value = step;
-  by("says").textContent = says(step, last);
+  by("says").textContent = says(step, graph.walk.length);
+}
+
+// Leave off stepping: all gradients are there.
+function rest() {
+  Object.assign(state, { step: graph.walk.length, stepping: false });
+  mark();
 }
 
 function says(step, last) {
@@ -155,7 +174,9 @@ function says(step, last) {
 
 function go(step) {
   state.step = Math.max(0, Math.min(graph.walk.length, step));
+  state.stepping = true;
   mark();
+  if (state.step) follow(shown[graph.walk[state.step - 1]]);
 }
 
 function play() {
@@ -200,11 +221,18 @@ function describeModule(m, title, below, row) {
   below.textContent = module.path;
   row("ops", sum.ops.toLocaleString("en"));
   row("parameters", sum.params && `${sum.values.toLocaleString("en")} in ${sum.params} arrays`);
-  row("saved", bytes(sum.saved));
+  row("keeps", bytes(sum.saved));
+  spent(sum, row);
   row("‖grad‖", sum.norm && `${sum.norm}, of all parameters together`);
   row("gives", sum.shape);
   row("", sum.bad && "NaN or inf inside: unfold to find it", "bad");
   row("click", open.has(m) ? "the title to fold" : "to unfold");
+}
+
+// What an op, or all those of a module, take forward and backward.
+function spent({ flops, time }, row) {
+  if (flops[0] || flops[1]) row("FLOPs", flops.map(thousands).join(" + "));
+  if (time[0] || time[1]) row("time", time.map((ns) => `${short(ns / 1e6)} ms`).join(" + "));
 }
 
 const KINDS = { op: "operation", param: "parameter", leaf: "leaf", output: "result",
@@ -227,7 +255,10 @@ function describeNode(node, title, below, row) {
     row("‖grad‖" + which(i), norm);
     row("", bad && `${bad} in the gradient`, "bad");
   }
-  row("saved", node.kind === "op" && bytes(node.saved));
+  if (node.kind === "op") {
+    row("keeps", bytes(node.saved));
+    spent(node, row);
+  }
   row("with", (node.args || []).join("\n"), "code");
   row("at", node.where, "code");
   row("", node.line, "code");

@@ -221,8 +221,9 @@ def _ends(size: int):
 def conv_geometries(draw, ndim: int = 2, max_side: int = 6) -> dict[str, Any]:
     """Shapes and options of a convolution that gives at least one element.
 
-    A dict of ``input`` (batch, channels, *sizes), ``weight``, ``bias`` (shapes) and of ``stride``,
-    ``padding``, ``dilation``, ``groups``, as `nn.functional.conv1d` to `conv3d` take them.
+    A dict of ``input``, ``(batch, channels, *sizes)``, ``weight``, ``bias`` (shapes) and of
+    ``stride``, ``padding``, ``dilation``, ``groups``, as `nn.functional.conv1d` to `conv3d` take
+    them.
 
     Examples
     --------

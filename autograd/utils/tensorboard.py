@@ -1,9 +1,10 @@
-"""Event files for TensorBoard, written without it: scalars, histograms, images and texts.
+"""Event files for TensorBoard, written without it: numbers, histograms, images, texts, graphs.
 
 An event file is a row of records: the length, the bytes of a protocol-buffer message, and a
 checksum of each. The few messages needed are put together here by hand; the formats are those of
-tensorboard/compat/proto (event.proto, summary.proto, tensor.proto), of Protocol Buffers' wire
-encoding, and of TFRecord, whose checksum is CRC-32C "masked" by a rotation and a constant.
+tensorboard/compat/proto (event.proto, summary.proto, tensor.proto, graph.proto), of Protocol
+Buffers' wire encoding, and of TFRecord, whose checksum is CRC-32C "masked" by a rotation and a
+constant.
 """
 
 from __future__ import annotations
@@ -18,6 +19,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from autograd.graph_reading import origin, read
+from autograd.mode import enable_grad
+from autograd.tensor import Tensor
 
 POLYNOMIAL = 0x82F63B78  # of CRC-32C, Castagnoli's, its bits reversed
 FLOAT, STRING = 1, 7  # DT_FLOAT and DT_STRING of types.proto
@@ -136,6 +141,39 @@ class SummaryWriter:
         pixels = np.asarray(canvas.buffer_rgba())[..., :3]
         self.add_image(tag, pixels, global_step, walltime, dataformats="HWC")
 
+    def add_graph(self, model: Any, input_to_model: Any = None) -> None:
+        """Add how a model computes its output, grouped by layer: the tab "Graphs".
+
+        The model is called once. Of the graph that this records, operations and parameters become
+        nodes; only what leads to the output by way of gradients is seen.
+
+        Parameters
+        ----------
+        model : Module
+        input_to_model : Tensor or tuple of Tensor
+
+        Raises
+        ------
+        ValueError
+            If the output does not require grad, so that there is no graph.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> import autograd as ag, nn
+        >>> with tempfile.TemporaryDirectory() as folder, SummaryWriter(folder) as writer:
+        ...     writer.add_graph(nn.Linear(3, 2), ag.ones(1, 3))
+        """
+        given = input_to_model if isinstance(input_to_model, (tuple, list)) else (input_to_model,)
+        with enable_grad():
+            made = model(*given)
+        outputs = [t for t in _tensors(made) if t.node is not None]
+        if not outputs:
+            raise ValueError(
+                "add_graph expected a model whose output requires grad: it has no graph"
+            )
+        self._write(_bytes(4, _graph(outputs, dict(model.named_parameters()))), None, None)
+
     def flush(self) -> None:
         """See to it that all is on the disk."""
         self.file.flush()
@@ -192,6 +230,51 @@ def _float(field: int, value: float) -> bytes:
 
 def _bytes(field: int, value: bytes) -> bytes:
     return _varint(field << 3 | 2) + _varint(len(value)) + value
+
+
+# -- graphs ----------------------------------------------------------------------------------------
+
+
+def _tensors(value: Any) -> list[Tensor]:
+    """The tensors in what a model returned."""
+    if isinstance(value, Tensor):
+        return [value]
+    parts = value.values() if isinstance(value, Mapping) else value
+    inside = isinstance(value, (Mapping, tuple, list))
+    return [tensor for part in parts for tensor in _tensors(part)] if inside else []
+
+
+def _graph(outputs: list[Tensor], named: Mapping[str, Tensor]) -> bytes:
+    """A GraphDef (graph.proto): TensorBoard draws what names have in common as one box."""
+    reading = read(outputs, named)
+    names = {}
+    for number, node in enumerate(reading.order):
+        title = reading.names.get(node, node.name()).rpartition(".")[2]
+        title = title if node in reading.names else f"{title}_{number}"
+        names[node] = "/".join([*reading.paths[node], title])
+    inputs: dict[Any, list[str]] = {node: [] for node in reading.order}
+    for source, target in reading.arrows:
+        inputs[target].append(names[source])
+    nodes = [
+        (names[node], "Parameter" if node in reading.names else node.name(), inputs[node], like)
+        for node in reading.order
+        for like in [sorted(reading.values[node].items())]
+    ]
+    nodes += [
+        (f"output_{i}", "Output", [names[origin(t.node)[0]]], [(0, (t.shape, t.dtype))])
+        for i, t in enumerate(outputs)
+    ]
+    return b"".join(_bytes(1, _node(*node)) for node in nodes)
+
+
+def _node(name: str, op: str, inputs: list[str], values: list) -> bytes:
+    """A NodeDef (node_def.proto), with the shapes of its outputs."""
+    shapes = b"".join(
+        _bytes(7, b"".join(_bytes(2, _int(1, size)) for size in shape)) for _, (shape, _) in values
+    )
+    attribute = _bytes(1, b"_output_shapes") + _bytes(2, _bytes(1, shapes))
+    sources = b"".join(_bytes(3, source.encode()) for source in inputs)
+    return _bytes(1, name.encode()) + _bytes(2, op.encode()) + sources + _bytes(5, attribute)
 
 
 # -- checksums and pictures ------------------------------------------------------------------------

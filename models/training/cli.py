@@ -1,4 +1,4 @@
-"""The command line: ``python -m models list | train | eval | sample | report | summary | graph``.
+"""The command line: ``python -m models list | train | eval | sample | report | ...``.
 
 Results go to stdout, progress and complaints to stderr. Exit codes: 0 done, 1 failed, 2 not
 understood, 3 the loss diverged, 130 interrupted (and, if anything was to be saved, saved).
@@ -21,6 +21,7 @@ from typing import Any
 from autograd import serialize
 from models import RECIPES
 from models.training import catalogue
+from models.training.arguments import parse as parse
 from models.training.interrupt import Interrupted
 from models.training.recipe import Recipe, UsageError, flatten, section
 from models.training.run import (
@@ -34,90 +35,11 @@ from models.training.run import (
     say,
     write_json,
 )
+from nn.utils.live import Live
 
 DONE, FAILED, MISUSED, DIVERGED, INTERRUPTED = 0, 1, 2, 3, 130
 
 WISHES = ("prompt", "length", "temperature", "top_k", "top_p", "count")
-
-EXAMPLES = """examples:
-  python -m models train lenet5
-  python -m models train mlp --set epochs=5 --set hidden=64 --seed 1
-  python -m models train lenet5 --data mnist --data-root ~/data --run-dir runs/mnist
-  python -m models train lenet5 --resume auto
-  python -m models eval lenet5
-  python -m models train gpt --data my-text.txt
-  python -m models sample gpt --prompt "The " --length 500 --temperature 0.8
-"""
-
-
-def parse(arguments: list[str]) -> argparse.Namespace:
-    """Read the command line; ends the program with code 2 if it cannot be understood."""
-    parser = argparse.ArgumentParser(
-        prog="python -m models",
-        description="Train and inspect the architectures of this library.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--json", action="store_true", help="print the result as JSON")
-    common.add_argument("--debug", action="store_true", help="show a traceback on failure")
-    common.add_argument("--threads", type=_positive, help="threads of BLAS and the kernels")
-    chosen = argparse.ArgumentParser(add_help=False)
-    chosen.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], dest="changes",
-                        help="change a setting of the recipe; may be repeated")  # fmt: skip
-    chosen.add_argument("--config", metavar="FILE", help="read settings from a TOML file")
-    chosen.add_argument("--data", metavar="NAME", help="short for --set data.name=NAME")
-    chosen.add_argument("--data-root", metavar="DIR", help="short for --set data.root=DIR")
-    chosen.add_argument("--seed", type=int, help="seed of all random numbers (default: 0)")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-
-    def command(name, *parents, help):
-        return commands.add_parser(
-            name, parents=[*parents, common], help=help, description=help, epilog=EXAMPLES,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )  # fmt: skip
-
-    command("list", help="list the recipes")
-    train = command("train", chosen, help="train a recipe and test it")
-    train.add_argument("name", metavar="NAME")
-    train.add_argument("--run-dir", "--out", metavar="DIR", dest="folder",
-                       help="where the files go (default: runs/NAME-TIME)")  # fmt: skip
-    train.add_argument("--resume", nargs="?", const="auto", metavar="PATH",
-                       help="continue a run (its folder), or 'auto': the newest")  # fmt: skip
-    train.add_argument("--force", action="store_true", help="resume even with other settings")
-    train.add_argument("--dry-run", action="store_true",
-                       help="one batch only: estimate time and memory")  # fmt: skip
-    evaluate = command("eval", chosen, help="test the best weights of a run")
-    evaluate.add_argument("name", metavar="NAME|PATH", help="a recipe (its newest run) or a run")
-    sample = command("sample", help="let a trained model write, or draw")
-    sample.add_argument("name", metavar="NAME|PATH", help="a recipe (its newest run) or a run")
-    sample.add_argument("--prompt", metavar="TEXT", help="what the text begins with")
-    sample.add_argument("--length", type=_positive, help="tokens to write")
-    sample.add_argument("--temperature", type=float, help="below 1: likelier; 0: the likeliest")
-    sample.add_argument("--top-k", type=int, help="draw from the k likeliest tokens only")
-    sample.add_argument("--top-p", type=float, help="draw from the likeliest, of this probability")
-    sample.add_argument("--count", type=_positive, help="images to draw")
-    sample.add_argument("--seed", type=int, default=0, help="seed of the draws (default: 0)")
-    sample.add_argument("--out", metavar="FILE", help="where images go (default: NAME.png)")
-    report = command("report", help="train all recipes (or some) and write a page of the results")
-    report.add_argument("names", metavar="NAME", nargs="*")
-    report.add_argument("--quick", action="store_true", help="runs of a few seconds each")
-    report.add_argument("--seed", type=int, default=0, help="seed of all runs (default: 0)")
-    report.add_argument("--run-dir", "--out", metavar="DIR", dest="folder",
-                        help="where everything goes (default: runs/report-TIME)")  # fmt: skip
-    summary = command("summary", chosen, help="list the layers of a model and count its parameters")
-    summary.add_argument("name", metavar="NAME")
-    graph = command("graph", chosen, help="draw the computation of a model")
-    graph.add_argument("name", metavar="NAME")
-    graph.add_argument("--out", metavar="FILE", help=".svg or .dot (default: NAME.svg)")
-    return parser.parse_args(arguments)
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise ValueError
-    return value
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -269,15 +191,19 @@ def train(arguments: argparse.Namespace) -> None:
         settings = recipe.settings(*changes(arguments))
         value, text = dry_run.estimate(Run(recipe, settings, arguments.seed or 0))
         return emit(arguments, value, text)
+    live = Live() if arguments.live else None
     found = find_checkpoint(arguments.resume, recipe) if arguments.resume else None
     if found is not None:
         folder, state = found
         current = resumed(arguments, recipe, folder, state)
+        current.live = live
         say(f"resuming {folder} after epoch {state['epoch']}, batch {state['step']}")
         result = resume(current, state)
     else:
         settings = recipe.settings(*changes(arguments))
-        result = train(recipe, settings, arguments.seed or 0, arguments.folder)
+        result = train(recipe, settings, arguments.seed or 0, arguments.folder, live)
+    if live is not None:
+        live.close()
     files = pictures.files(result)
     value = {
         "model": recipe.name,
@@ -407,11 +333,29 @@ def graph(arguments: argparse.Namespace) -> None:
     from models.training import pictures
 
     recipe, model, example = _model_and_example(arguments)
-    path = Path(arguments.out or f"{recipe.name}.svg")
-    if path.suffix not in (".svg", ".dot"):
-        raise UsageError(f"--out expected a name ending in .svg or .dot, got {path}")
-    place = pictures.graph(recipe, model, example, path)
+    path = Path(arguments.out or recipe.name + (".html" if arguments.html else ".svg"))
+    endings = (".html",) if arguments.html else (".svg", ".dot", ".html")
+    if path.suffix not in endings:
+        raise UsageError(f"--out expected a name ending in {' or '.join(endings)}, got {path}")
+    draw = pictures.page if path.suffix == ".html" else pictures.graph
+    place = draw(recipe, model, example, path)
     emit(arguments, {"model": recipe.name, "graph": place}, place)
+
+
+def find_lr(arguments: argparse.Namespace) -> None:
+    """Train with rates from tiny to huge, batch by batch, and suggest the one that does most."""
+    from models.training import pictures
+    from models.training.loop import Trainer
+
+    recipe = find_recipe(arguments.name)
+    if recipe.fit is not None:
+        raise UsageError(f"{recipe.name} has its own training loop: there is no search for a rate")
+    trainer = Trainer(Run(recipe, recipe.settings(*changes(arguments)), arguments.seed or 0))
+    found = trainer.try_rates(arguments.steps)
+    place = pictures.rates(found, Path(arguments.out or f"{recipe.name}-lr.png"))
+    value = {"model": recipe.name, "lr": found.suggestion, "picture": place}
+    text = f"{recipe.name}: try --set optim.lr={found.suggestion:.2g}\n  {place}"
+    emit(arguments, value, text)
 
 
 COMMANDS = {
@@ -422,4 +366,5 @@ COMMANDS = {
     "report": report,
     "summary": summary,
     "graph": graph,
+    "find-lr": find_lr,
 }

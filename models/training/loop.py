@@ -19,6 +19,7 @@ from typing import Any
 
 import autograd as ag
 import nn
+import optim
 from autograd import serialize
 from autograd.utils.data import DataLoader, random_split
 from models.training.interrupt import Interrupt, Interrupted
@@ -26,6 +27,7 @@ from models.training.recipe import Examples, Recipe, UsageError, section
 from models.training.run import LAST, Run
 from models.transforms import batched
 from nn.utils import clip_grad_norm_
+from nn.utils.live import Live
 
 
 class Diverged(ArithmeticError):
@@ -48,7 +50,8 @@ class Result:
         return self.run.recipe.reached(self.test)
 
 
-def train(recipe: Recipe, settings: Mapping[str, Any] | None = None, seed=0, folder=None) -> Result:
+def train(recipe: Recipe, settings: Mapping[str, Any] | None = None, seed=0, folder=None,
+          live: Live | None = None) -> Result:  # fmt: skip
     """Train a recipe from the start and test it.
 
     Parameters
@@ -59,6 +62,8 @@ def train(recipe: Recipe, settings: Mapping[str, Any] | None = None, seed=0, fol
     seed : int, default 0
     folder : path, optional
         Where the files go; see `models.training.run`.
+    live : nn.utils.live.Live, optional
+        Draws the curves while they grow, on a terminal or in a notebook.
 
     Raises
     ------
@@ -77,6 +82,7 @@ def train(recipe: Recipe, settings: Mapping[str, Any] | None = None, seed=0, fol
     True
     """
     run = Run(recipe, recipe.settings(settings or {}), seed, folder)
+    run.live = live
     if recipe.fit is None:
         trainer = Trainer(run)
         run.start()
@@ -195,6 +201,21 @@ class Trainer:
         if self.scheduler is not None:
             self.scheduler.step()
         return value, metrics
+
+    def try_rates(self, steps: int) -> optim.RangeTest:
+        """Learn from batch after batch with growing rates, and then forget it all."""
+
+        def forever() -> Iterator:
+            while True:
+                yield from self.loader
+
+        batches = forever()
+        self.model.train()
+        return optim.range_test(
+            self.optimizer,
+            lambda: self.run.recipe.objective(self.model, next(batches))[0],
+            steps=steps,
+        )
 
     def close_epoch(self) -> None:
         """Validate, keep the weights if they are the best yet, log, and write the checkpoint."""

@@ -11,13 +11,17 @@ from typing import Any
 import numpy as np
 
 from autograd.graph import draw
+from autograd.graph_page import explore
 from autograd.kernels import choose
 from autograd.serialize import replace_file
 from models.training.loop import Result
 from models.training.recipe import Recipe, UsageError
 from models.training.run import BEST, LAST, METRICS, Run
+from nn.utils import plots
+from optim import RangeTest
 
 GRAPH = "graph.svg"
+NO_GRAPH = "not drawn: the model does not learn by gradients"
 
 
 def files(result: Result) -> dict[str, str]:
@@ -101,16 +105,39 @@ def tiled(
     return page.repeat(enlarged, 0).repeat(enlarged, 1)
 
 
+def rates(found: RangeTest, path: Path) -> str:
+    """Draw losses over learning rates; returns the path, or why there is no picture."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        return "not drawn: matplotlib is not installed (pip install matplotlib)"
+    figure = Figure(figsize=(5, 3.2), layout="constrained")
+    plots.learning_rates(found, figure).savefig(path, dpi=120)
+    return str(path)
+
+
+def page(recipe: Recipe, model, example: Any, path: Path) -> str:
+    """Write how the loss of one example is computed, and its gradients, as a page to explore."""
+    loss = _loss(recipe, model, example)
+    return NO_GRAPH if loss is None else explore(loss, path, model, gradients=True)
+
+
+def _loss(recipe: Recipe, model, example: Any):
+    """The loss of one example; None if it is not differentiable."""
+    model.eval()
+    with choose.use("plain"):  # nothing is compiled for the sake of one example
+        loss, _ = recipe.objective(model, example)
+    return loss if loss.requires_grad else None
+
+
 def graph(recipe: Recipe, model, example: Any, path: Path) -> str:
     """Draw the loss of one example to an SVG file, or as DOT text where Graphviz is missing.
 
     Returns the path, or why there is no picture.
     """
-    model.eval()
-    with choose.use("plain"):  # nothing is compiled for the sake of one example
-        loss, _ = recipe.objective(model, example)
-    if not loss.requires_grad:
-        return "not drawn: the model does not learn by gradients"
+    loss = _loss(recipe, model, example)
+    if loss is None:
+        return NO_GRAPH
     picture = draw(loss, params=dict(model.named_parameters()))
     text = path.with_suffix(".dot")
     if shutil.which("dot") is not None and path.suffix != ".dot":

@@ -26,6 +26,7 @@ import numpy as np
 import autograd as ag
 from autograd import serialize
 from models.training.recipe import Recipe, UsageError
+from nn.utils.live import Live
 
 RUNS = Path("runs")
 CONFIG, METRICS, RESULT = "config.json", "metrics.jsonl", "result.json"
@@ -49,6 +50,8 @@ class Run:
     ----------
     history : list of dict
         What was logged, an entry for each epoch.
+    live : Live or None
+        Where curves are drawn while the run goes on, instead of a line of text for each epoch.
     pictures : dict of str
         Where each picture that was drawn is, or why there is none.
     seconds : float
@@ -60,6 +63,7 @@ class Run:
         self.folder = None if folder is None else Path(folder)
         self.history: list[dict[str, Any]] = []
         self.pictures: dict[str, str] = {}
+        self.live: Live | None = None
         self._started, self._before = time.perf_counter(), 0.0
 
     @property
@@ -104,7 +108,10 @@ class Run:
         self.history.append(entry)
         with open(self.path(METRICS), "a", encoding="utf-8") as file:
             file.write(json.dumps(entry) + "\n")
-        say("  ".join(_shown(name, value) for name, value in entry.items()))
+        if self.live is None:
+            say("  ".join(_shown(name, value) for name, value in entry.items()))
+        else:
+            self.live.add(**{k: v for k, v in entry.items() if isinstance(v, float)})
 
     def draw(self, name: str, plot: Callable[[Any], None], size=(6.0, 4.0)) -> None:
         """Let ``plot(figure)`` draw on a matplotlib figure of so many inches: NAME.png.

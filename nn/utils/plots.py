@@ -273,26 +273,35 @@ def attention(weights: Any, queries: Sequence[str] = (), keys: Sequence[str] = (
 
     Parameters
     ----------
-    weights : array of shape (heads, queries, keys), or (queries, keys)
-    queries, keys, titles : sequence of str, optional
-        What stands at the rows, at the columns and above each map.
+    weights : array of shape (layers, heads, queries, keys)
+        Layers are drawn one below the other; layers, or layers and heads, may be left out.
+    queries, keys : sequence of str, optional
+        What stands at the rows and at the columns.
+    titles : sequence of str, optional
+        What stands above each map, layer by layer; by default the numbers of layer and head.
 
     Examples
     --------
     >>> import numpy as np
     >>> from matplotlib.figure import Figure
     >>> from nn.utils import plots
-    >>> len(plots.attention(np.full((2, 3, 3), 1 / 3), "abc", "abc", Figure()).axes)
-    2
+    >>> drawn = plots.attention(np.full((4, 2, 3, 3), 1 / 3), "abc", "abc", Figure())
+    >>> len(drawn.axes), drawn.axes[3].get_title()
+    (8, 'layer 2, head 2')
     """
     maps = _array(weights)
-    maps = maps[None] if maps.ndim == 2 else maps
-    figure = _figure(figure, (3.2 * len(maps), 3.2))
-    for i, axes in enumerate(figure.subplots(1, len(maps), squeeze=False)[0]):
-        axes.imshow(maps[i], cmap="Greys", vmin=0, vmax=1, aspect="auto")
-        axes.set_xticks(range(len(keys)), list(keys), fontsize=6)
-        axes.set_yticks(range(len(queries)), list(queries), fontsize=6)
-        axes.set_title(titles[i] if titles else "", fontsize=7)
+    maps = maps.reshape((1,) * (4 - maps.ndim) + maps.shape)
+    layers, heads = maps.shape[:2]
+    figure = _figure(figure, (3.2 * heads, 3.2 * layers))
+    size, turned = (6, 0) if max(map(len, keys), default=0) < 2 else (5, 90)
+    for number, axes in enumerate(figure.subplots(layers, heads, squeeze=False).ravel()):
+        layer, head = divmod(number, heads)
+        axes.imshow(maps[layer, head], cmap="Greys", vmin=0, vmax=1, aspect="auto")
+        axes.set_xticks(range(len(keys)), list(keys), fontsize=size, rotation=turned)
+        axes.set_yticks(range(len(queries)), list(queries), fontsize=size)
+        axes.tick_params(length=0, pad=1)
+        names = [f"layer {layer + 1}"] * (layers > 1) + [f"head {head + 1}"] * (heads > 1)
+        axes.set_title(titles[number] if titles else ", ".join(names), fontsize=7)
     return figure
 
 
