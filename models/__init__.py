@@ -12,6 +12,7 @@ from models import augmentation as _augmentation
 from models import autoencoder as _autoencoder
 from models import backpropagation as _backpropagation
 from models import batch_norm as _batch_norm
+from models import bert_pydoc as _bert_pydoc
 from models import boltzmann as _boltzmann
 from models import bptt as _bptt
 from models import captioning as _captioning
@@ -24,6 +25,7 @@ from models import datasets as datasets
 from models import dbn as _dbn
 from models import dcgan as _dcgan
 from models import denoising_autoencoder as _denoising_autoencoder
+from models import elmo_pydoc as _elmo_pydoc
 from models import first_principles as _first_principles
 from models import gan as _gan
 from models import gan_theory as _gan_theory
@@ -186,6 +188,8 @@ RECIPES: dict[str, Recipe] = {
         _lstm,
         _gru,
         _gpt,
+        _elmo_pydoc,
+        _bert_pydoc,
         _bptt,
         _seq2seq,
         _captioning,
