@@ -12,7 +12,7 @@ import models
 import nn
 from autograd import gradcheck, serialize
 from models import datasets, gan_theory
-from models.dcgan import between, draw_best, draw_images, judged, real, sample
+from models.dcgan import between, draw_images, judged, real, sample
 from models.gan import (
     CENTRES,
     LOSSES,
@@ -242,33 +242,11 @@ def test_the_way_between_two_noises(small):
 
 def test_samples_are_images_and_repeat_themselves(small):
     def draw():
-        return sample(small, {"choice": 2}, ag.Generator().manual_seed(3), count=7)
+        return sample(small, {}, ag.Generator().manual_seed(3), count=7)
 
     images = draw()
     assert images.shape == (7, 1, 16, 16) and 0 <= images.min().item() < images.max().item() <= 1
     assert (images.array == draw().array).all()
-
-
-def test_the_discriminator_chooses(small):
-    before = {k: v.array.copy() for k, v in small.state_dict().items()}
-
-    def drawn(choice):
-        return draw_best(small, 12 // choice, choice, ag.Generator().manual_seed(3))
-
-    every, best = drawn(1), drawn(4)
-    assert small.training
-    assert all((v.array == before[k]).all() for k, v in small.state_dict().items())
-    with ag.no_grad():
-        logits = small.eval().discriminator(every).array.reshape(3, 4)
-    chosen = 4 * np.arange(3) + logits.argmax(1)
-    np.testing.assert_allclose(best.array, every.array[chosen], atol=1e-6)
-    assert (logits.max(1) > logits.min(1)).all()
-    assert (drawn(4).array == best.array).all() and not small.training
-
-
-def test_a_choice_of_none_is_refused(small):
-    with pytest.raises(ValueError, match="choice of at least 1 image, got choice=0"):
-        draw_best(small, 3, 0)
 
 
 class Reader(nn.Module):
