@@ -21,7 +21,9 @@ are images too, and change step by step.
 
 Here it draws digits of 16 x 16 pixels. A LeNet-5 that learned from real digits, by its own recipe,
 reads them: a digit is one if it is sure, and a generator that knows only some of the ten has
-failed, however sure the reader is.
+failed, however sure the reader is. With ``--data FOLDER`` it learns to draw pictures like those in
+a folder instead, larger and in colour with ``--set model.side=64 --set model.channels=3``; many of
+them, and some patience, are needed then.
 
 Radford, Metz and Chintala, "Unsupervised representation learning with deep convolutional generative
 adversarial networks" (2015). Machine Learning chapter 7 (003): generator and discriminator; Deep
@@ -42,7 +44,7 @@ from models.gan import LOSSES, Game
 from models.training.interrupt import Interrupt, Interrupted
 from models.training.loop import train
 from models.training.pictures import tiled
-from models.training.recipe import Recipe, section
+from models.training.recipe import Recipe, UsageError, section
 from models.training.run import Run
 from nn import functional as F
 
@@ -53,30 +55,32 @@ SURE = 0.9  # of what the reader says, to count as a digit
 # -- the networks ----------------------------------------------------------------------------------
 
 
-def generator(latent: int, width: int) -> nn.Sequential:
-    """Noise (n, latent, 1, 1) to images (n, 1, 16, 16) between -1 and 1.
+def generator(latent: int, width: int, side: int = 16, channels: int = 1) -> nn.Sequential:
+    """Noise (n, latent, 1, 1) to images (n, channels, side, side) between -1 and 1.
 
     Examples
     --------
     >>> import autograd as ag
     >>> from models.dcgan import generator
-    >>> generator(latent=5, width=4)(ag.randn(2, 5, 1, 1)).shape
-    (2, 1, 16, 16)
+    >>> generator(latent=5, width=4, side=32)(ag.randn(2, 5, 1, 1)).shape
+    (2, 1, 32, 32)
     """
-    return nn.Sequential(
-        nn.ConvTranspose2d(latent, 2 * width, 4, bias=False),  # 4 x 4
-        nn.BatchNorm2d(2 * width), nn.ReLU(),
-        nn.Conv2d(2 * width, 2 * width, 3, padding=1, bias=False),
-        nn.BatchNorm2d(2 * width), nn.ReLU(),
-        nn.ConvTranspose2d(2 * width, width, 4, stride=2, padding=1, bias=False),  # 8 x 8
-        nn.BatchNorm2d(width), nn.ReLU(),
-        nn.ConvTranspose2d(width, 1, 4, stride=2, padding=1),  # 16 x 16
-        nn.Tanh(),
-    )  # fmt: skip
+    *inner, last = widths(width, side)
+    layers = [
+        nn.ConvTranspose2d(latent, last, 4, bias=False),  # 4 x 4
+        nn.BatchNorm2d(last), nn.ReLU(),
+        nn.Conv2d(last, last, 3, padding=1, bias=False),
+        nn.BatchNorm2d(last), nn.ReLU(),
+    ]  # fmt: skip
+    for size in reversed(inner):  # 8 x 8, 16 x 16, ...
+        layers += [nn.ConvTranspose2d(2 * size, size, 4, stride=2, padding=1, bias=False),
+                   nn.BatchNorm2d(size), nn.ReLU()]  # fmt: skip
+    layers += [nn.ConvTranspose2d(width, channels, 4, stride=2, padding=1), nn.Tanh()]
+    return nn.Sequential(*layers)
 
 
-def discriminator(width: int) -> nn.Sequential:
-    """Images (n, 1, 16, 16) to logits (n, 1).
+def discriminator(width: int, side: int = 16, channels: int = 1) -> nn.Sequential:
+    """Images (n, channels, side, side) to logits (n, 1).
 
     Examples
     --------
@@ -85,14 +89,31 @@ def discriminator(width: int) -> nn.Sequential:
     >>> discriminator(width=4)(ag.zeros(2, 1, 16, 16)).shape
     (2, 1)
     """
-    return nn.Sequential(
-        nn.Conv2d(1, width, 4, stride=2, padding=1), nn.LeakyReLU(0.2),  # 8 x 8
-        nn.Conv2d(width, 2 * width, 4, stride=2, padding=1, bias=False),  # 4 x 4
-        nn.BatchNorm2d(2 * width), nn.LeakyReLU(0.2),
-        nn.Conv2d(2 * width, 2 * width, 3, padding=1, bias=False),
-        nn.BatchNorm2d(2 * width), nn.LeakyReLU(0.2),
-        nn.Conv2d(2 * width, 1, 4), nn.Flatten(),
-    )  # fmt: skip
+    first, *inner = widths(width, side)
+    layers = [nn.Conv2d(channels, first, 4, stride=2, padding=1), nn.LeakyReLU(0.2)]
+    for size in inner:  # down to 4 x 4
+        layers += [nn.Conv2d(size // 2, size, 4, stride=2, padding=1, bias=False),
+                   nn.BatchNorm2d(size), nn.LeakyReLU(0.2)]  # fmt: skip
+    last = inner[-1]
+    layers += [nn.Conv2d(last, last, 3, padding=1, bias=False),
+               nn.BatchNorm2d(last), nn.LeakyReLU(0.2),
+               nn.Conv2d(last, 1, 4), nn.Flatten()]  # fmt: skip
+    return nn.Sequential(*layers)
+
+
+def widths(width: int, side: int) -> list[int]:
+    """The channels of the layers from half of the side down to 4 pixels: twice as many each time.
+
+    Examples
+    --------
+    >>> from models.dcgan import widths
+    >>> widths(64, 16), widths(64, 64)
+    ([64, 128], [64, 128, 256, 512])
+    """
+    steps = side.bit_length() - 3
+    if side < 16 or side != 4 << steps:
+        raise ValueError(f"DCGAN expected images of 16, 32, 64, ... pixels, got side={side}")
+    return [width << step for step in range(steps)]
 
 
 def begin(layer: nn.Module) -> None:
@@ -105,7 +126,15 @@ def begin(layer: nn.Module) -> None:
 
 
 class DCGAN(nn.Module):
-    """Draw images (n, 1, 16, 16) between -1 and 1 from noise of shape (n, latent).
+    """Draw images (n, channels, side, side) between -1 and 1 from noise of shape (n, latent).
+
+    Parameters
+    ----------
+    latent, width : int
+        Numbers of noise, and channels at half of the side.
+    side : int, default 16
+        4 times a power of 2.
+    channels : int, default 1
 
     Attributes
     ----------
@@ -119,11 +148,11 @@ class DCGAN(nn.Module):
     (3, 1, 16, 16)
     """
 
-    def __init__(self, latent: int = 4, width: int = 64):
+    def __init__(self, latent: int = 4, width: int = 64, side: int = 16, channels: int = 1):
         super().__init__()
         self.latent = latent
-        self.generator = generator(latent, width)
-        self.discriminator = discriminator(width)
+        self.generator = generator(latent, width, side, channels)
+        self.discriminator = discriminator(width, side, channels)
         self.apply(begin)
 
     def forward(self, z):
@@ -212,6 +241,19 @@ def real(train: bool) -> ag.Tensor:
     return 2 * ag.tensor(datasets.digits(train, SIDE, normalise=False).data) - 1
 
 
+def seen(settings) -> ag.Tensor:
+    """What to learn from: the digits, or the pictures in a folder of the user's."""
+    name, side, channels = (settings[k] for k in ("data.name", "model.side", "model.channels"))
+    if name != "digits":
+        return 2 * ag.from_numpy(datasets.pictures(name, side, channels)) - 1
+    if (side, channels) != (SIDE, 1):
+        raise UsageError(
+            f"the digits are grey and of {SIDE} pixels, but model.side={side} and "
+            f"model.channels={channels} were set: leave those, or give a folder as --data FOLDER"
+        )
+    return real(train=True)
+
+
 # -- learning --------------------------------------------------------------------------------------
 
 
@@ -226,13 +268,18 @@ def draw_images(model: DCGAN, z) -> ag.Tensor:
 
 
 def fit(run: Run) -> tuple[DCGAN, dict[str, float]]:
-    """Let a LeNet learn to read; play; let it read what was drawn."""
-    settings = run.settings
-    lessons = {"epochs": settings["reader_epochs"]}
-    reader = train(lenet.RECIPE, lessons, run.seed, run.path("reader")).model.eval()
+    """Let a LeNet learn to read; play; let it read what was drawn.
+
+    Nobody judges drawings after the user's own pictures but the discriminator.
+    """
+    settings, reader = run.settings, None
+    images = seen(settings)
+    if settings["data.name"] == "digits":
+        lessons = {"epochs": settings["reader_epochs"]}
+        reader = train(lenet.RECIPE, lessons, run.seed, run.path("reader")).model.eval()
     model = dcgan(**section(settings, "model"))
     with Interrupt() as interrupt:
-        pages = play(run, model, reader, interrupt)
+        pages, value = play(run, model, images, reader, interrupt)
     model.eval()
     ways = [between(z[0], z[1], 10) for z in (model.noise(2) for _ in range(6))]
     interpolated = draw_images(model, ag.cat(ways)).numpy()
@@ -240,28 +287,30 @@ def fit(run: Run) -> tuple[DCGAN, dict[str, float]]:
     run.draw("samples", lambda figure: show(figure, {"drawn": sampled}), (5, 5.3))
     run.draw("interpolation", lambda figure: show(figure, {"on the way": interpolated}), (5, 3.4))
     run.draw("progress", lambda figure: show(figure, pages), (2.4 * len(pages), 2.8))
+    if reader is None:
+        return model, {"value": value, "pictures": len(images)}
     noise = judged(reader, 2 * ag.rand(1000, 1, SIDE, SIDE) - 1)
     return model, {
         **judged(reader, draw_images(model, model.noise(2000))),
         "real_confident": judged(reader, real(train=False))["confident"],
         "noise_read": noise["read"],
+        "value": value,
     }
 
 
-def play(run: Run, model: DCGAN, reader, interrupt: Interrupt) -> dict[str, np.ndarray]:
-    """Train both networks; returns images of the same noise at several times."""
+def play(run: Run, model: DCGAN, images, reader, interrupt: Interrupt):
+    """Train both networks; returns drawings of the same noise at several times, and V at last."""
     settings, epochs = run.settings, run.settings["epochs"]
-    digits = TensorDataset(real(train=True))
-    loader = DataLoader(digits, settings["batch_size"], shuffle=True, drop_last=True)
-    steps = epochs * len(loader)
-    game = Game(model, settings["optim.lr"], steps, LOSSES[settings["loss"]])
-    fixed, pages = model.noise(36), {}
+    size = min(settings["batch_size"], len(images))
+    loader = DataLoader(TensorDataset(images), size, shuffle=True, drop_last=True)
+    game = Game(model, settings["optim.lr"], epochs * len(loader), LOSSES[settings["loss"]])
+    fixed, pages, v = model.noise(36), {}, math.nan
     looks = set(np.linspace(0, epochs, 6).round().astype(int).tolist())
     pages["untrained"] = draw_images(model, fixed).numpy()
     for epoch in range(1, epochs + 1):
         turns = []
-        for (images,) in loader:
-            turns.append(game.play([images]))
+        for (batch,) in loader:
+            turns.append(game.play([batch]))
             if interrupt.requested:
                 run.save_best(model.state_dict())
                 raise Interrupted(run.folder)
@@ -269,9 +318,10 @@ def play(run: Run, model: DCGAN, reader, interrupt: Interrupt) -> dict[str, np.n
         entry = {"epoch": epoch, "value": v, "train_loss": loss}
         if epoch in looks:
             pages[f"epoch {epoch}"] = draw_images(model, fixed).numpy()
-            entry |= judged(reader, draw_images(model, model.noise(500)))
+            if reader is not None:
+                entry |= judged(reader, draw_images(model, model.noise(500)))
         run.log({**entry, "seconds": round(run.seconds, 1)})
-    return pages
+    return pages, v
 
 
 def show(figure, pages: dict[str, np.ndarray]) -> None:
@@ -305,8 +355,11 @@ RECIPE = Recipe(
         "batch_size": 16,
         "loss": "non_saturating",
         "reader_epochs": lenet.RECIPE.epochs,
+        "data.name": "digits",
         "model.latent": 4,
         "model.width": 64,
+        "model.side": SIDE,
+        "model.channels": 1,
         "optim.lr": 1e-3,
     },
     quick={"epochs": 8, "batch_size": 32, "model.latent": 10, "model.width": 32},

@@ -240,6 +240,35 @@ def test_the_way_between_two_noises(small):
     np.testing.assert_allclose(between(a, a, 3).array, np.stack([a.array] * 3), atol=1e-6)
 
 
+def test_it_learns_from_the_users_own_pictures(tmp_path):
+    image = pytest.importorskip("PIL.Image")
+    folder = tmp_path / "photos" / "below"
+    folder.mkdir(parents=True)
+    dice = np.random.default_rng(0)
+    for i in range(6):
+        pixels = dice.integers(0, 256, (40 + i, 50, 3)).astype(np.uint8)
+        image.fromarray(pixels).save(folder / f"{i}.png")
+    (folder / "notes.txt").write_text("not a picture")
+    settings = {
+        "data.name": str(tmp_path / "photos"), "model.side": 32, "model.channels": 3,
+        "model.width": 4, "epochs": 1, "batch_size": 3,
+    }  # fmt: skip
+    result = train(models.RECIPES["dcgan"], settings, folder=tmp_path / "run")
+    assert result.reached is None and result.test["pictures"] == 6
+    images = sample(result.model, settings, ag.Generator().manual_seed(0), count=2)
+    assert images.shape == (2, 3, 32, 32)
+
+
+def test_what_it_cannot_learn_from_is_refused(tmp_path):
+    recipe = models.RECIPES["dcgan"]
+    with pytest.raises(ValueError, match=r"there are no pictures in .*empty"):
+        train(recipe, {"data.name": str(tmp_path / "empty")}, folder=tmp_path / "run")
+    with pytest.raises(ValueError, match="digits are grey and of 16 pixels"):
+        train(recipe, {"model.side": 32}, folder=tmp_path / "other")
+    with pytest.raises(ValueError, match=r"16, 32, 64, .* got side=24"):
+        models.DCGAN(side=24)
+
+
 def test_samples_are_images_and_repeat_themselves(small):
     def draw():
         return sample(small, {}, ag.Generator().manual_seed(3), count=7)

@@ -16,6 +16,7 @@ from models.datasets.framed import PAD as PAD
 from models.datasets.framed import framed as framed
 from models.datasets.framed import unframed as unframed
 from models.datasets.image_folder import ImageFolder as ImageFolder
+from models.datasets.image_folder import pictures as pictures
 from models.datasets.images import images as images
 from models.datasets.labelled import Labelled as Labelled
 from models.datasets.mnist import KMNIST as KMNIST

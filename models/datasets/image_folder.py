@@ -11,6 +11,8 @@ import numpy as np
 
 import autograd as ag
 from autograd.utils.data import Dataset
+from models.transforms import CenterCrop
+from nn import functional as F
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
 
@@ -40,6 +42,54 @@ def load_picture(path: str | os.PathLike) -> ag.Tensor:
             raise
         raise ValueError(f"{path} is no picture, or damaged: {error}") from None
     return ag.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))
+
+
+def pictures(folder: str | os.PathLike, side: int, channels: int = 3) -> np.ndarray:
+    """All pictures in a folder and below: the middle square of each, shrunk or enlarged to `side`.
+
+    Parameters
+    ----------
+    folder : path
+    side : int
+        Pixels each way.
+    channels : {1, 3}, default 3
+        Grey, or colours.
+
+    Returns
+    -------
+    array of shape (count, channels, side, side), float32 between 0 and 1
+
+    Raises
+    ------
+    ValueError
+        If there is no such folder, if there are no pictures, or one is damaged.
+
+    Examples
+    --------
+    >>> from models.datasets.image_folder import pictures
+    >>> pictures("/nowhere", side=16)
+    Traceback (most recent call last):
+    ...
+    ValueError: there are no pictures in /nowhere: expected a folder with .jpg, .png or other \
+pictures, in it or in folders below
+    """
+    found = list(_files(Path(folder).expanduser(), _is_picture))
+    if not found:
+        raise ValueError(
+            f"there are no pictures in {folder}: expected a folder with .jpg, .png or other "
+            "pictures, in it or in folders below"
+        )
+    return np.stack([_square(load_picture(path).array, side, channels) for path in found])
+
+
+def _square(picture: np.ndarray, side: int, channels: int) -> np.ndarray:
+    """The middle of a picture, (channels, side, side), between 0 and 1."""
+    size = min(picture.shape[1:])
+    pixels = CenterCrop(size)(picture).astype(np.float32) / 255
+    if channels == 1:
+        pixels = pixels.mean(0, keepdims=True)
+    batch = ag.from_numpy(pixels[None])
+    return F.interpolate(batch, size=(side, side), mode="bilinear", antialias=True).array[0]
 
 
 class ImageFolder(Dataset):

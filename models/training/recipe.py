@@ -168,9 +168,12 @@ class Recipe:
         return self.complete(result) if self.complete else result
 
     def reached(self, metrics: Mapping[str, float], bar: float | None = None) -> bool | None:
-        """Whether metrics of the test part meet the bar (or another one); None without a bar."""
+        """Whether metrics of the test part meet the bar (or another one).
+
+        None without a bar, and for data on which the recipe's metric cannot be measured.
+        """
         bar = self.bar if bar is None else bar
-        if bar is None:
+        if bar is None or self.metric not in metrics:
             return None
         value = metrics[self.metric]
         return value >= bar if self.higher_is_better else value <= bar
