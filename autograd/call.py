@@ -259,13 +259,6 @@ def fail(record: Op, error: Exception, arrays) -> NoReturn:
     raise error
 
 
-NUMPY |= {
-    np.shape: lambda a: np.shape(a.array),
-    np.ndim: lambda a: np.ndim(a.array),
-    np.size: lambda a, *axis, **named: np.size(a.array, *axis, **named),
-}
-
-
 @method
 def __array_ufunc__(self, ufunc, how, *inputs, **keywords):
     """Answer for a NumPy ufunc called on tensors."""

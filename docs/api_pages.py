@@ -16,6 +16,7 @@ from textwrap import indent
 from types import ModuleType
 from typing import Any
 
+import generated
 from docstrings import mark_formulas
 
 import autograd
@@ -114,15 +115,10 @@ def pages() -> dict[str, str]:
 
 
 def write(directory: str | Path) -> None:
-    """Write the pages; those that are as they were stay untouched, and Sphinx skips them."""
+    """Write the pages, and delete those of what is gone."""
     directory = Path(directory)
     texts = {directory / f"{name}.rst": text for name, text in pages().items()}
-    for path, text in texts.items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if not path.exists() or path.read_text(encoding="utf-8") != text:
-            path.write_text(text, encoding="utf-8")
-    for path in set(directory.rglob("*.rst")) - set(texts):
-        path.unlink()
+    generated.write(texts, directory.rglob("*.rst"))
 
 
 # -- pieces of reStructuredText --------------------------------------------------------------------

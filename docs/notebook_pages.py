@@ -6,6 +6,8 @@ import json
 import re
 from pathlib import Path
 
+import generated
+
 LINK = re.compile(r"(?<!!)\[([^\]]+)\]\((?!https?:|#|mailto:)([^)\s]+)\)")
 INTRODUCTION = """# Notebooks
 
@@ -17,18 +19,14 @@ print; `python -m autograd docs --run-notebooks` builds the site with all of it.
 
 def write(source: str | Path, target: str | Path) -> None:
     """Copy the notebooks of `source` to `target` and write the page ``index.md`` there."""
-    target = Path(target)
-    target.mkdir(parents=True, exist_ok=True)
-    notebooks = sorted(Path(source).glob("*.ipynb"))
-    for old in set(target.glob("*.ipynb")) - {target / path.name for path in notebooks}:
-        old.unlink()
-    for path in notebooks:
-        _write_if_new(target / path.name, page(path))
+    target, notebooks = Path(target), sorted(Path(source).glob("*.ipynb"))
+    texts = {target / path.name: page(path) for path in notebooks}
     entries = "".join(f"{path.stem}\n" for path in notebooks)
     toctree = (
         f"\n```{{toctree}}\n:maxdepth: 1\n\n{entries}```\n" if entries else "\nThere are none.\n"
     )
-    _write_if_new(target / "index.md", INTRODUCTION + toctree)
+    texts[target / "index.md"] = INTRODUCTION + toctree
+    generated.write(texts, target.glob("*.ipynb"))
 
 
 def page(path: Path) -> str:
@@ -45,8 +43,3 @@ def page(path: Path) -> str:
         if cell["cell_type"] == "markdown":
             cell["source"] = LINK.sub(plain, "".join(cell["source"]))
     return json.dumps(notebook, indent=1, ensure_ascii=False)
-
-
-def _write_if_new(path: Path, text: str) -> None:
-    if not path.exists() or path.read_text(encoding="utf-8") != text:
-        path.write_text(text, encoding="utf-8")

@@ -335,7 +335,7 @@ def show(figure, pages: dict[str, np.ndarray]) -> None:
 
 
 def sample(model: DCGAN, settings, generator, count: int = 64) -> ag.Tensor:
-    """Draw so many digits, between 0 and 1."""
+    """Draw so many images, between 0 and 1."""
     return (draw_images(model, model.noise(count, generator)) + 1) / 2
 
 

@@ -199,6 +199,21 @@ def unsqueeze(input: Array, dim: int):
 unsqueeze.vjp(input=lambda g, input_shape: g.reshape(input_shape))
 
 
+@answers(np.shape)
+def _numpy_shape(a):
+    return np.shape(a.array)
+
+
+@answers(np.ndim)
+def _numpy_ndim(a):
+    return np.ndim(a.array)
+
+
+@answers(np.size)
+def _numpy_size(a, axis=None):
+    return np.size(a.array, axis)
+
+
 @answers(np.expand_dims)
 def _numpy_expand_dims(a, axis):
     axes = axis if isinstance(axis, (tuple, list)) else (axis,)

@@ -11,7 +11,7 @@ import numpy as np
 
 import autograd as ag
 from autograd.utils.data import Dataset
-from models.transforms import CenterCrop
+from models.transforms import CenterCrop, ToTensor
 from nn import functional as F
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
@@ -79,17 +79,15 @@ pictures, in it or in folders below
             f"there are no pictures in {folder}: expected a folder with .jpg, .png or other "
             "pictures, in it or in folders below"
         )
-    return np.stack([_square(load_picture(path).array, side, channels) for path in found])
+    return np.stack([_square(load_picture(path), side, channels) for path in found])
 
 
-def _square(picture: np.ndarray, side: int, channels: int) -> np.ndarray:
+def _square(picture: ag.Tensor, side: int, channels: int) -> np.ndarray:
     """The middle of a picture, (channels, side, side), between 0 and 1."""
-    size = min(picture.shape[1:])
-    pixels = CenterCrop(size)(picture).astype(np.float32) / 255
+    pixels = ToTensor()(CenterCrop(min(picture.shape[1:]))(picture))
     if channels == 1:
-        pixels = pixels.mean(0, keepdims=True)
-    batch = ag.from_numpy(pixels[None])
-    return F.interpolate(batch, size=(side, side), mode="bilinear", antialias=True).array[0]
+        pixels = pixels.mean(0, keepdim=True)
+    return F.interpolate(pixels[None], size=(side, side), mode="bilinear", antialias=True).array[0]
 
 
 class ImageFolder(Dataset):

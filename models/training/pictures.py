@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import shutil
 import subprocess
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from autograd.kernels import choose
 from autograd.serialize import replace_file
 from models.training.loop import Result
 from models.training.recipe import Recipe, UsageError
-from models.training.run import BEST, LAST, METRICS, Run
+from models.training.run import BEST, LAST, METRICS, Run, picture
 from nn.utils import plots
 from optim import RangeTest
 
@@ -107,13 +108,7 @@ def tiled(
 
 def rates(found: RangeTest, path: Path) -> str:
     """Draw losses over learning rates; returns the path, or why there is no picture."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        return "not drawn: matplotlib is not installed (pip install matplotlib)"
-    figure = Figure(figsize=(5, 3.2), layout="constrained")
-    plots.learning_rates(found, figure).savefig(path, dpi=120)
-    return str(path)
+    return picture(path, partial(plots.learning_rates, found), (5, 3.2))
 
 
 def page(recipe: Recipe, model, example: Any, path: Path) -> str:
@@ -138,14 +133,14 @@ def graph(recipe: Recipe, model, example: Any, path: Path) -> str:
     loss = _loss(recipe, model, example)
     if loss is None:
         return NO_GRAPH
-    picture = draw(loss, params=dict(model.named_parameters()))
+    drawn = draw(loss, params=dict(model.named_parameters()))
     text = path.with_suffix(".dot")
     if shutil.which("dot") is not None and path.suffix != ".dot":
         try:
-            picture.save_svg(path)
+            drawn.save_svg(path)
             return str(path)
         except (subprocess.SubprocessError, OSError) as error:
-            replace_file(text, picture.source.encode())
+            replace_file(text, drawn.source.encode())
             return f"{text} (dot failed: {error})"
-    replace_file(text, picture.source.encode())
+    replace_file(text, drawn.source.encode())
     return str(text) if path.suffix == ".dot" else f"{text} (no picture: Graphviz is not installed)"

@@ -118,16 +118,7 @@ class Run:
 
         Without matplotlib, `pictures` says so instead.
         """
-        try:
-            from matplotlib.figure import Figure
-        except ImportError:
-            self.pictures[name] = "not drawn: matplotlib is not installed (pip install matplotlib)"
-            return
-        figure = Figure(figsize=size, layout="constrained")
-        plot(figure)
-        path = self.path(f"{name}.png")
-        figure.savefig(path, dpi=120)
-        self.pictures[name] = str(path)
+        self.pictures[name] = picture(self.path(f"{name}.png"), plot, size)
 
     def rewind(self, history: list[dict[str, Any]]) -> None:
         """Make history, and metrics.jsonl, what they were when a checkpoint was written."""
@@ -138,6 +129,18 @@ class Run:
     def save_best(self, state: Mapping[str, ag.Tensor]) -> None:
         """Write the weights to keep."""
         serialize.save(state, self.path(BEST))
+
+
+def picture(path: Path, plot: Callable[[Any], Any], size: tuple[float, float]) -> str:
+    """Let ``plot(figure)`` draw on a figure of so many inches; returns the path, or why not."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        return "not drawn: matplotlib is not installed (pip install matplotlib)"
+    figure = Figure(figsize=size, layout="constrained")
+    plot(figure)
+    figure.savefig(path, dpi=120)
+    return str(path)
 
 
 def say(text: str) -> None:

@@ -18,9 +18,10 @@ def classifier(run: Run, model: nn.Module) -> None:
     a few pixels make of the first image of the test part.
     """
     size = run.settings.get("batch_size", run.recipe.batch_size)
+    examples = run.recipe.examples(False, run.settings)
     targets, answers = [], []
     with ag.no_grad():
-        for inputs, target in DataLoader(run.recipe.examples(False, run.settings), size):
+        for inputs, target in DataLoader(examples, size):
             answers.append(model(inputs).array.argmax(1))
             targets.append(target.array)
     counts = plots.confusion(np.concatenate(targets), np.concatenate(answers))
@@ -30,7 +31,7 @@ def classifier(run: Run, model: nn.Module) -> None:
         return
     first = next(iter(layers.values()))
     run.draw("filters", lambda figure: plots.filters(first.weight, figure), (4, 4))
-    image = next(iter(DataLoader(run.recipe.examples(False, run.settings), 1)))[0]
+    image = next(iter(DataLoader(examples, 1)))[0]
     seen = plots.activations(model, image)
     maps = {path: seen[path][0] for path in layers if path in seen and seen[path].shape[2] >= 4}
     if maps:
