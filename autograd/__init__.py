@@ -58,6 +58,7 @@ globals().update(
 # What stands on top of the engine is loaded when it is first asked for: importing stays cheap.
 _LATER = {
     "GradcheckError": "autograd.gradient_check",
+    "compile": "autograd.recording.compiled",
     "draw": "autograd.graph",
     "explore": "autograd.graph_page",
     "functional": "autograd.functional",

@@ -101,6 +101,7 @@ from autograd.random import randn_like as randn_like
 from autograd.random import randperm as randperm
 from autograd.random import seed as seed
 from autograd.random import set_rng_state as set_rng_state
+from autograd.recording.compiled import compile as compile
 from autograd.serialize import load as load
 from autograd.serialize import load_checkpoint as load_checkpoint
 from autograd.serialize import save as save

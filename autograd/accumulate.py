@@ -9,6 +9,7 @@ import sys
 
 import numpy as np
 
+from autograd import kernels
 from autograd.tensor import Leaf, Tensor, wrap
 
 
@@ -61,7 +62,14 @@ def _references_in_a_dict() -> int:
     return _references_on_the_way(old, 0)
 
 
+def _references_in_a_variable() -> int:
+    """What it says in `sum_of` of an array that one variable names."""
+    old = np.empty(0)
+    return _references_on_the_way(old, 0)
+
+
 _ALONE, _IN_A_DICT = _references_on_the_way(), _references_in_a_dict()
+_IN_A_VARIABLE = _references_in_a_variable()
 _PADDING = 64  # bytes by which kernels make a buffer larger, so that its numbers are aligned
 
 
@@ -83,6 +91,14 @@ def alone_in_a_dict(value) -> bool:
     return (
         sys.getrefcount(value) <= _IN_A_DICT and type(value) is np.ndarray and _owns_memory(value)
     )
+
+
+def sum_of(old, g):
+    """``old + g``, put into `old` if that is an array which one variable names and nobody else."""
+    if sys.getrefcount(old) <= _IN_A_VARIABLE and type(old) is np.ndarray and _owns_memory(old):
+        kernels.elementwise.accumulate(old, g)
+        return old
+    return kernels.elementwise.add(old, g)
 
 
 def keep(tensor: Tensor | None, g) -> None:

@@ -35,7 +35,7 @@ def run(
     leads to them is computed. Gradients are arrays, or tensors under `create_graph`.
     """
     state = CURRENT.get()
-    CURRENT.set(_backward_state(state, create_graph))
+    CURRENT.set(_backward_state(state, create_graph, retain_graph))
     try:
         _walk(roots, create_graph, retain_graph, targets)
     finally:
@@ -43,9 +43,9 @@ def run(
 
 
 @functools.lru_cache(64)
-def _backward_state(state: State, create_graph: bool) -> State:
+def _backward_state(state: State, create_graph: bool, retain_graph: bool) -> State:
     """The state in which rules run, given that in which a backward pass was asked for."""
-    return state._replace(grad=create_graph, layer=None)
+    return state._replace(grad=create_graph, retain=retain_graph, layer=None)
 
 
 # Infinities and NaN are answers here, as everywhere in a backward pass, not warnings.
@@ -91,7 +91,7 @@ def _walk(roots: dict, create_graph: bool, retain_graph: bool, targets: dict | N
             if gi is None or (useful is not None and parent not in useful):
                 continue
             if gi.shape != shape:
-                gi = _sum_to(gi, shape, node)
+                gi = _sum_to(gi, shape, node.name())
             if gi.dtype is not dtype and gi.dtype != dtype:
                 if CURRENT.get().strict:
                     refuse_widened_gradient(node.name(), g, dtype, gi.dtype)
@@ -189,14 +189,21 @@ def _through_reference(node: Node, g) -> list:
     return list(ends.values())
 
 
-def _sum_to(g, shape: tuple, node: Node):
+def fitted(g, shape: tuple, dtype, name: str):
+    """A gradient in the shape and dtype of what it belongs to; `name` is of the op it is from."""
+    if g.shape != shape:
+        g = _sum_to(g, shape, name)
+    return g if g.dtype == dtype else g.astype(dtype)
+
+
+def _sum_to(g, shape: tuple, name: str):
     """Undo broadcasting: sum `g` down to `shape`."""
     lead = g.ndim - len(shape)
     if len(shape) == 1 and g.shape[lead:] == shape and type(g) is np.ndarray:
         return kernels.sums.all_but(g, lead)  # a bias, added to every row
     if lead < 0 or any(n not in (1, m) for n, m in zip(shape, g.shape[lead:], strict=True)):
         raise ShapeError(
-            f"the rule of {node.name()} returned a gradient of shape {g.shape} for an input of "
+            f"the rule of {name} returned a gradient of shape {g.shape} for an input of "
             f"shape {shape}"
         )
     axes = tuple(range(lead))

@@ -207,7 +207,7 @@ class Seam:
     """Puts the timed functions in place while profiles run, and takes them out again."""
 
     def __init__(self) -> None:
-        self.lock, self.running = threading.Lock(), 0
+        self.lock, self.running = threading.RLock(), 0
         self.undo: list[Callable[[], None]] = []
 
     def enter(self) -> None:
@@ -225,7 +225,7 @@ class Seam:
 
     def _install(self) -> None:
         for record in OPS.values():
-            cell = _cell_of_forward(record.function)
+            cell = cell_of_forward(record.function)
             if cell is not None:
                 self._replace(cell, "cell_contents", _timed_forward(record, cell.cell_contents))
         self._replace(engine, "_pull", _timed_pull(engine._pull))
@@ -238,7 +238,7 @@ class Seam:
         self.undo.append(lambda: setattr(owner, name, old))
 
 
-def _cell_of_forward(function: Callable):
+def cell_of_forward(function: Callable):
     """Where the function of an op, as `call.make_function` made it, looks up the op's forward.
 
     None for composites: they call other ops.
@@ -246,7 +246,7 @@ def _cell_of_forward(function: Callable):
     code, cells = getattr(function, "__code__", None), getattr(function, "__closure__", None)
     named = dict(zip(code.co_freevars, cells, strict=True)) if code and cells else {}
     around = named.get("full") or named.get("function")  # the latter where a decorator adds to it
-    return _cell_of_forward(around.cell_contents) if around else named.get("forward")
+    return cell_of_forward(around.cell_contents) if around else named.get("forward")
 
 
 SEAM = Seam()

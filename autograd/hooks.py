@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from autograd import engine
 from autograd.errors import GraphError
+from autograd.recording import effects
 from autograd.tensor import Leaf, Tensor, attach, method
 from autograd.versions import version
 
@@ -24,6 +25,7 @@ class RemovableHandle:
     def remove(self) -> None:
         """Take the hook away; doing it twice does nothing."""
         self.hooks.pop(self.id, None)
+        effects.changed()
 
     def __enter__(self) -> RemovableHandle:
         return self

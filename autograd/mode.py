@@ -16,6 +16,7 @@ class State(NamedTuple):
     inference: bool = False
     anomaly: bool = False  # look for NaN in gradients and for arrays changed behind our back
     strict: bool = False  # refuse any op that turns float32 into float64
+    retain: bool = False  # in a backward pass: nodes keep what they saved, for another one
     layer: str | None = None  # path of the module whose forward is running
 
 

@@ -16,6 +16,7 @@ from autograd import dtypes, kernels
 from autograd.device import check_device
 from autograd.errors import ArgumentError, DtypeError, ShapeError
 from autograd.inplace import write
+from autograd.recording.effects import effect
 from autograd.tensor import Tensor, method, wrap
 
 __all__ = [
@@ -59,6 +60,7 @@ class Generator:
         self.__dict__.pop("numpy", None)
         return self
 
+    @effect
     def take(self, count: int) -> tuple[int, int]:
         """Take the next `count` numbers of the counting stream: its key, and where they start."""
         start = self._taken
@@ -142,6 +144,7 @@ def _sizes(size: tuple) -> tuple:
     return tuple(size[0]) if len(size) == 1 and isinstance(size[0], (tuple, list)) else size
 
 
+@effect
 def uniform_array(generator, shape, dtype, low=0.0, high=1.0) -> np.ndarray:
     """Numbers uniform in [low, high), drawn in the precision asked for."""
     dtype = np.dtype(dtype)
@@ -158,6 +161,7 @@ def uniform_array(generator, shape, dtype, low=0.0, high=1.0) -> np.ndarray:
     return np.asarray(array, dtype)
 
 
+@effect
 def normal_array(generator, shape, dtype, mean=0.0, std=1.0) -> np.ndarray:
     """Normal numbers, drawn in the precision asked for."""
     dtype = np.dtype(dtype)

@@ -339,6 +339,11 @@ def wrap(array: np.ndarray, node: Any = None) -> Tensor:
     return tensor
 
 
+def memory_of(x) -> np.ndarray:
+    """The array of a tensor, or an array, for those who ask how it lies and not what is in it."""
+    return x.array if isinstance(x, Tensor) else x
+
+
 def rebuild(cls: type, array: np.ndarray, requires_grad: bool) -> Tensor:
     """Make a leaf again from its parts, for pickle and deepcopy."""
     tensor = cls.__new__(cls)

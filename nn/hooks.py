@@ -13,6 +13,7 @@ from typing import NamedTuple
 from autograd.function import Function
 from autograd.hooks import RemovableHandle
 from autograd.mode import CURRENT
+from autograd.recording import effects
 from autograd.tensor import Tensor
 
 
@@ -109,6 +110,7 @@ def add(table: OrderedDict, hook, prepend: bool) -> RemovableHandle:
     """Enter `hook` into a table, at its end or its front; the handle takes it out again."""
     handle = RemovableHandle(table)
     table[handle.id] = hook
+    effects.changed()
     if prepend:
         table.move_to_end(handle.id, last=False)
     return handle

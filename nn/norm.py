@@ -9,7 +9,8 @@ import numpy as np
 from autograd.device import check_device
 from autograd.dtypes import get_default_dtype
 from autograd.errors import ShapeError
-from autograd.tensor import wrap
+from autograd.recording.effects import effect
+from autograd.tensor import Tensor, wrap
 from nn import functional as F
 from nn import init
 from nn.module import Module
@@ -69,6 +70,13 @@ class _ChannelNorm(Module):
         )
 
 
+@effect
+def _count_batch(counter) -> None:
+    """Add one, in place; no graph ever holds it."""
+    array = counter.array if isinstance(counter, Tensor) else counter
+    array += 1
+
+
 class _BatchNorm(_ChannelNorm):
     def __init__(self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1,
                  affine: bool = True, track_running_stats: bool = True,
@@ -81,10 +89,9 @@ class _BatchNorm(_ChannelNorm):
         self._check(input)
         momentum = 0.0 if self.momentum is None else self.momentum
         if self.training and self.track_running_stats:
-            count = self.num_batches_tracked.array
-            count += 1  # in place; no graph ever holds it
+            _count_batch(self.num_batches_tracked)
             if self.momentum is None:  # every batch counts alike
-                momentum = 1.0 / int(count)
+                momentum = 1.0 / int(self.num_batches_tracked)
         return F.batch_norm(
             input,
             self.running_mean,

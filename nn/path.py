@@ -7,13 +7,28 @@ again only after some module, anywhere, has gained or lost a child; `epoch` coun
 
 from __future__ import annotations
 
+from autograd.recording import effects
+
 epoch = 0
 
 
-def changed() -> None:
+def changed(module) -> None:
     """Note that a module has gained or lost a child: paths may be out of date."""
     global epoch
-    epoch += 1
+    if _has_run(module):
+        epoch += 1
+        effects.changed()
+
+
+def set_up_anew(module) -> None:
+    """Note that an attribute of a module has changed: so may what it computes."""
+    if _has_run(module):
+        effects.changed()
+
+
+def _has_run(module) -> bool:
+    """Whether somebody may rely on a module: not on one just made, by ``layers[1:]`` say."""
+    return module.__dict__.get("_label") is not None
 
 
 def name_tree(root) -> None:

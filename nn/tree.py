@@ -39,7 +39,7 @@ class Tree:
         elif isinstance(value, Tree):
             self._vacate(name, "_modules", "modules")
             self._modules[name] = hooks.approved("module", self, name, value)
-            path.changed()
+            path.changed(self)
         elif isinstance(value, Buffer):
             self._vacate(name, "_buffers", "buffers")
             self.register_buffer(name, value, getattr(value, "persistent", True))
@@ -56,6 +56,7 @@ class Tree:
                     f"nn.Parameter or None; to change its values write to {name}.data"
                 )
             self._parameters[name] = None
+            path.set_up_anew(self)
         elif name in attributes.get("_modules", ()):
             if value is not None:
                 raise TypeError(
@@ -63,7 +64,7 @@ class Tree:
                     "nn.Module or None"
                 )
             self._modules[name] = None
-            path.changed()
+            path.changed(self)
         elif name in attributes.get("_buffers", ()):
             if value is not None and not isinstance(value, Tensor):
                 raise TypeError(
@@ -71,7 +72,10 @@ class Tree:
                     "or None"
                 )
             self._buffers[name] = hooks.approved("buffer", self, name, value)
+            path.set_up_anew(self)
         else:
+            if attributes.get(name) is not value:
+                path.set_up_anew(self)
             object.__setattr__(self, name, value)
 
     def _vacate(self, name: str, destination: str, what: str) -> None:
@@ -111,7 +115,7 @@ class Tree:
             if name in table:
                 del table[name]  # type: ignore[attr-defined]
                 self._non_persistent_buffers_set.discard(name)
-                path.changed()
+                path.changed(self)
                 return
         object.__delattr__(self, name)
 
@@ -128,6 +132,7 @@ class Tree:
         if param is not None:
             param = hooks.approved("parameter", self, name, param)
         self._parameters[name] = param
+        path.set_up_anew(self)
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
         """Add a tensor that is state but not a parameter; it is saved if `persistent`."""
@@ -135,6 +140,7 @@ class Tree:
         if tensor is not None and not isinstance(tensor, Tensor):
             raise TypeError(f"buffer {name!r}: expected a Tensor or None, got {described(tensor)}")
         self._buffers[name] = hooks.approved("buffer", self, name, tensor)
+        path.set_up_anew(self)
         (set.discard if persistent else set.add)(self._non_persistent_buffers_set, name)
 
     def register_module(self, name: str, module: Tree | None) -> None:
@@ -145,7 +151,7 @@ class Tree:
                 f"module {name!r}: expected an nn.Module or None, got {described(module)}"
             )
         self._modules[name] = hooks.approved("module", self, name, module)
-        path.changed()
+        path.changed(self)
 
     add_module = register_module
 

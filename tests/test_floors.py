@@ -14,7 +14,7 @@ FLOORS = [
     ["autograd.kernels"],
     [
         "autograd.cuda", "autograd.device", "autograd.dtypes", "autograd.errors",
-        "autograd.memory_format", "autograd.mode", "autograd.where",
+        "autograd.memory_format", "autograd.mode", "autograd.recording.effects", "autograd.where",
     ],
     ["autograd.tensor", "autograd.node", "autograd.versions"],
     ["autograd.promotion", "autograd.view"],
@@ -30,7 +30,7 @@ FLOORS = [
         "autograd.events", "autograd.flops", "autograd.functional", "autograd.gradient_check",
         "autograd.graph_reading", "autograd.profiler", "autograd.serialize", "autograd.utils",
     ],
-    ["autograd.graph_values", "autograd.memory"],
+    ["autograd.graph_values", "autograd.memory", "autograd.recording"],
     ["autograd.graph_costs"],
     [
         "autograd.graph", "autograd.graph_dot", "autograd.graph_page", "autograd.interop",

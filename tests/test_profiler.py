@@ -9,7 +9,7 @@ import pytest
 import autograd as ag
 import nn
 from autograd import call, engine
-from autograd.events import SEAM, _cell_of_forward
+from autograd.events import SEAM, cell_of_forward
 from autograd.function import Function
 from autograd.op import OPS
 from autograd.profiler import profile, record_function
@@ -21,13 +21,13 @@ def rows(p, **keywords):
 
 def seams():
     """All that a running profile replaces."""
-    cells = {name: _cell_of_forward(record.function) for name, record in OPS.items()}
+    cells = {name: cell_of_forward(record.function) for name, record in OPS.items()}
     inside = {name: cell.cell_contents for name, cell in cells.items() if cell is not None}
     return inside, engine._pull, Function.__dict__["apply"]
 
 
 def test_every_op_can_be_timed():
-    missing = [n for n, r in OPS.items() if not r.composite and not _cell_of_forward(r.function)]
+    missing = [n for n, r in OPS.items() if not r.composite and not cell_of_forward(r.function)]
     assert not missing, f"{call.__file__} calls these ops by another way than a cell `forward`"
 
 

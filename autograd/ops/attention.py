@@ -16,9 +16,9 @@ from autograd import kernels
 from autograd.errors import DtypeError, ShapeError
 from autograd.op import Array, composite, op
 from autograd.ops.arrange import repeat_interleave
+from autograd.ops.dropout import keep_mask
 from autograd.ops.shape import transpose
 from autograd.ops.softmax import softmax
-from autograd.random import default_generator
 from autograd.tensor import Tensor
 
 
@@ -135,9 +135,7 @@ def _attention(query, key, value, attn_mask, dropout_p, is_causal, scale):
         bias, mask = _sorted_mask(attn_mask, query, shape)
     keep = None
     if dropout_p > 0:
-        keep = kernels.random.keep_mask(
-            *default_generator().take(math.prod(shape)), shape, dropout_p
-        )
+        keep = keep_mask(shape, dropout_p)
     return attend(
         query, key, value, bias, mask, keep, scale=scale,
         boost=1 / (1 - dropout_p) if dropout_p < 1 else 0.0, causal=is_causal,

@@ -18,7 +18,7 @@ from autograd.memory_format import (
     preserve_format,
 )
 from autograd.op import Array, answers, composite, op
-from autograd.tensor import Tensor, attach, method, wrap
+from autograd.tensor import Tensor, attach, memory_of, method, wrap
 
 
 def cases(*items):
@@ -85,8 +85,8 @@ def contiguous(input, memory_format=contiguous_format):
     >>> x.contiguous() is x, x.T.is_contiguous(), x.T.contiguous().is_contiguous()
     (True, False, True)
     """
-    array = input.array if isinstance(input, Tensor) else input
-    return input if is_laid_out(array, memory_format) else contiguous_copy(input, memory_format)
+    laid_out = is_laid_out(memory_of(input), memory_format)
+    return input if laid_out else contiguous_copy(input, memory_format)
 
 
 # -- dtype -----------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from autograd.errors import DtypeError, ShapeError
 from autograd.inplace import write
 from autograd.op import Array, composite, op
 from autograd.random import default_generator
+from autograd.recording.effects import effect
 from autograd.tensor import Tensor
 
 
@@ -34,20 +35,22 @@ masked_scale.vjp(input=lambda g, mask, scale: masked_scale(g, mask, scale))
 
 
 def _random_samples(rng):
-    yield (rng.normal(size=(2, 3)),), {"key": 5, "start": 16, "p": 0.5}
-    yield (rng.normal(size=(2, 3, 40)),), {"key": 2**63, "start": 0, "p": 0.25}
+    yield (rng.normal(size=(2, 3)),), {"place": (5, 16), "p": 0.5}
+    yield (rng.normal(size=(2, 3, 40)),), {"place": (2**63, 0), "p": 0.25}
 
 
 @op(samples=_random_samples, space="internal", shown_as="dropout")
-def random_drop(input: Array, key: int, start: int, p: float):
-    """Return ``input / (1 - p)``, and zero with probability `p`: where, the key and start decide.
+def random_drop(input: Array, place: tuple, p: float):
+    """Return ``input / (1 - p)``, and zero with probability `p`: where, a `place` decides.
+
+    That is the key of a stream of random numbers, and where in it to start (`Generator.take`).
 
     No mask is kept: the backward pass draws the same numbers again, which is faster than reading.
     """
-    return kernels.random.drop(input, key, start, p)
+    return kernels.random.drop(input, *place, p)
 
 
-random_drop.vjp(input=lambda g, key, start, p: random_drop(g, key, start, p))
+random_drop.vjp(input=lambda g, place, p: random_drop(g, place, p))
 
 
 def _check(input, p: float) -> None:
@@ -67,15 +70,17 @@ def _assign(input, inplace: bool, function, *args):
     return input
 
 
-def _keep_mask(shape, p: float):
+@effect
+def keep_mask(shape, p: float) -> np.ndarray:
+    """Draw for each element of an array whether it stays: False with probability `p`."""
     return kernels.random.keep_mask(*default_generator().take(math.prod(shape)), shape, p)
 
 
 def _drop(input, p: float, shape, inplace: bool):
     if shape == input.shape:
-        key, start = default_generator().take(math.prod(shape))
-        return _assign(input, inplace, random_drop, key, start, p)
-    mask = _keep_mask(shape, p)
+        place = default_generator().take(math.prod(shape))
+        return _assign(input, inplace, random_drop, place, p)
+    mask = keep_mask(shape, p)
     return _assign(input, inplace, masked_scale, mask, 1 / (1 - p) if p < 1 else 0.0)
 
 
@@ -190,7 +195,7 @@ def _spread(input, mask, p: float):
 
 
 def _alpha_drop(input, p: float, shape, inplace: bool):
-    mask = _keep_mask(shape, p)
+    mask = keep_mask(shape, p)
     return _assign(input, inplace, _spread, mask, p)
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from autograd import kernels
 from autograd.errors import ArgumentError, DtypeError, ShapeError
 from autograd.op import Array, composite, op
+from autograd.recording.effects import effect
 from autograd.tensor import Tensor
 from autograd.versions import wrote
 
@@ -157,8 +158,8 @@ def batch_norm(
             f"{list(input.shape)}: use a larger batch, or .eval()"
         )
     out, (mean, var) = batch_norm_train.full(input, weight, bias, eps)
-    _update(running_mean, mean.reshape(-1), momentum)
-    _update(running_var, var.reshape(-1) * (count / (count - 1)), momentum)
+    _update(running_mean, mean, momentum)
+    _update(running_var, var, momentum, count / (count - 1))
     return out
 
 
@@ -182,12 +183,17 @@ def _by_running(input, running_mean, running_var, weight, bias, eps):
     return input * scale.reshape(shape) + shift.reshape(shape)
 
 
-def _update(running, value, momentum: float) -> None:
-    """Move a running average, in place, towards the value of this batch."""
+@effect
+def _update(running, value, momentum: float, scale: float = 1.0) -> None:
+    """Move a running average, in place, towards ``scale * value`` of this batch.
+
+    `value` has an element for each channel, or for each channel of each sample.
+    """
     if running is None:
         return
     array = running.array if isinstance(running, Tensor) else running
-    array += momentum * (value - array)
+    value = value.reshape(-1, len(array)).mean(axis=0) if value.size != len(array) else value
+    array += momentum * (value.reshape(-1) * scale - array)
     wrote(array, "batch_norm")
 
 
@@ -296,7 +302,7 @@ def instance_norm(
                          "weight": weight, "bias": bias})  # fmt: skip
     if not use_input_stats:
         return _by_running(input, running_mean, running_var, weight, bias, eps)
-    n, channels, *rest = input.shape
+    channels, *rest = input.shape[1:]
     count = math.prod(rest)
     if count <= 1:
         raise ShapeError(
@@ -304,9 +310,8 @@ def instance_norm(
             f"{list(input.shape)}"
         )
     out, (mean, var) = group_norm.full(input, channels, weight, bias, eps)
-    _update(running_mean, mean.reshape(n, channels).mean(axis=0), momentum)
-    var = var.reshape(n, channels).mean(axis=0) * (count / (count - 1))
-    _update(running_var, var, momentum)
+    _update(running_mean, mean, momentum)
+    _update(running_var, var, momentum, count / (count - 1))
     return out
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from autograd.errors import ShapeError
 from autograd.op import Array, Arrays, Shape, answers, composite, op
 from autograd.ops.cast import cases
-from autograd.tensor import Tensor, attach
+from autograd.tensor import Tensor, attach, memory_of
 
 
 def wrap_dim(dim: int, ndim: int) -> int:
@@ -66,7 +66,7 @@ def view(input, *shape: int):
     if len(shape) == 1 and isinstance(shape[0], (np.dtype, type)):
         raise TypeError("view expected a shape: use .to(dtype) to convert, or .numpy().view(dtype)")
     out = reshape(input, *shape)
-    array, shaped = (x.array if isinstance(x, Tensor) else x for x in (input, out))
+    array, shaped = memory_of(input), memory_of(out)
     if array.size and not np.may_share_memory(array, shaped):
         raise ShapeError(
             f"view cannot show shape {array.shape} with strides {array.strides} as {shaped.shape} "

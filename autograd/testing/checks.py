@@ -6,6 +6,7 @@ Some promises are made only by ops of the table, or by functions of some kinds: 
 from __future__ import annotations
 
 import itertools
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -19,6 +20,7 @@ from autograd.mode import strict_dtypes
 from autograd.node import Node
 from autograd.op import ELEMENTWISE, SAMPLED
 from autograd.random import manual_seed
+from autograd.recording.compiled import compile
 from autograd.tensor import Tensor, wrap
 from autograd.testing.cases import Case
 from autograd.testing.strategies import LAYOUTS
@@ -301,6 +303,22 @@ def recorded_gradients(subject: Subject, case: Case) -> None:
     _same_gradients(recorded, plain, subject.tolerance, "gradients under create_graph")
 
 
+def replay(subject: Subject, case: Case) -> None:
+    """Compiled, it computes on other numbers, to the bit, what it computes as it is."""
+    twin = Subject(compile(subject.function))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it may be of those that cannot be recorded
+        twin.gradients(case)
+    if twin.function.left_alone:  # type: ignore[attr-defined]
+        return
+    other = case.replace(lambda _, x: np.asarray(x * 0.75) if x.dtype.kind == "f" else x)
+    expected, outputs, _ = subject.gradients(other)
+    found, replayed, _ = twin.gradients(other)
+    for a, b in zip([*replayed, *found], [*outputs, *expected], strict=True):
+        if a is not None or b is not None:
+            same(a, b, 0.0, "a replay against the function itself")
+
+
 def second_derivative(subject: Subject, case: Case) -> None:
     """Gradients of gradients are those of finite differences of gradients."""
     function, inputs = subject.checked(case)
@@ -346,6 +364,7 @@ CHECKS: dict[str, Callable[[Subject, Case], None]] = {
     "first derivative": first_derivative,
     "dot products": dot_products,
     "recorded gradients": recorded_gradients,
+    "replay": replay,
     "second derivative": second_derivative,
 }
 

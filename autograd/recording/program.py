@@ -1,0 +1,189 @@
+"""A program: a recorded run as source, a forward function and the backward ones that belong to it.
+
+What is written is plain Python on arrays, to be read as well as run (`Compiled.source`):
+
+    def forward(x0, x1):
+        v0 = linear(x0, p0, p1)
+        v1 = mse_loss(v0, x1, reduction='mean')
+        return (v1,), [v0, x1, x0, p0]
+
+Variables are `x` for arguments, `p` for tensors captured from outside, `v` for values, `d` for
+gradients, `c` for constants.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from autograd.errors import GraphError
+from autograd.mode import CURRENT
+from autograd.node import Node, Output
+from autograd.recording import effects
+from autograd.recording.forms import TENSOR, NoForm, filled, form_of
+from autograd.recording.recorder import Recorder, Step, Unrecordable
+from autograd.recording.source import Functions, Line, function_of, listed
+from autograd.recording.walk import Graph
+from autograd.tensor import Tensor, wrap
+from autograd.versions import owner, version
+
+
+class Program:
+    """One recorded run, ready to be replayed.
+
+    Parameters
+    ----------
+    function : callable
+        What was recorded.
+    recorder : Recorder
+    result : Tensor or nest of tensors
+        What the run returned.
+    inputs : list of Tensor
+        What it was given.
+    outside : list
+        Values of the variables that the function takes from outside.
+    """
+
+    def __init__(self, function, recorder: Recorder, result, inputs: list[Tensor], outside: list):
+        self.name = name_of(function)
+        self.outside, self.changes = outside, effects.changes
+        self.looked_at = recorder.looked_at
+        self.captured = [(tensor, tensor.array, tensor.node) for tensor in recorder.captured]
+        outs: list[Tensor] = []
+        try:
+            self.form = form_of(result, outs)
+        except NoForm as problem:
+            raise Unrecordable(f"it returns something {problem}") from None
+        names, functions = recorder.names, Functions()
+        variables = [self._variable(out.array, recorder, inputs) for out in outs]
+        # The graph: which outputs have gradients, and which leaves get them.
+        self.roots = [i for i, out in enumerate(outs) if out.node is not None]
+        self.graph = Graph([outs[i].node for i in self.roots], recorder, functions)
+        place = self.graph.place
+        self.live = [i for i, each in enumerate(inputs) if each.node in place]
+        self.leaves = [node for _, _, node in self.captured if node in place]
+        leaves = [*(inputs[i].node for i in self.live), *self.leaves]
+        self.wanted = [place[leaf] for leaf in leaves]
+        self.places = {i: place[outs[i].node] for i in self.roots}
+        self.shapes = [(each.shape, each.dtype) for each in map(_tensor_of, leaves)]
+        self.outputs = None if self.form is TENSOR else [(out.shape, out.dtype) for out in outs]
+        self.plan = Replay(self)
+        # The source.
+        lines = [_line(step, functions) for step in recorder.steps]
+        arguments = ", ".join(f"x{i}" for i in range(len(inputs)))
+        captured = {f"p{i}": array for i, (_, array, _) in enumerate(self.captured)}
+        self.source, self.forward = function_of(
+            "forward", arguments, lines, f"({listed(variables)}), [{', '.join(self.graph.saved)}]",
+            {**functions.by_name, **names.constants, **captured, "arrays": arrays},
+        )  # fmt: skip
+        self.backwards: dict[tuple, Callable] = {}
+        self._first = (
+            [out.array for out in outs],
+            [names.values[variable] for variable in self.graph.saved],
+        )
+        self.graph.forget()
+
+    def _variable(self, array: np.ndarray, recorder: Recorder, inputs: list[Tensor]) -> str:
+        """The variable of a result; it must be new, for then no one can write into it unseen."""
+        name = recorder.names.source(array)
+        theirs = {id(owner(each.array)) for each in (*inputs, *recorder.captured)}
+        if name[0] != "v" or id(owner(array)) in theirs:
+            raise Unrecordable("it returns an argument, a view of one, or a constant")
+        return name
+
+    def holds(self, outside: list) -> bool:
+        """Whether what the run depended on, beside its arguments, is as it was."""
+        if effects.changes != self.changes or len(outside) != len(self.outside):
+            return False
+        for now, then in zip(outside, self.outside, strict=True):
+            if now is not then:
+                return False
+        for tensor, array, node in self.captured:
+            if tensor.array is not array or tensor.node is not node:
+                return False
+        return all(version(array) == number for array, number in self.looked_at)
+
+    def __call__(self, tensors: list[Tensor]):
+        """Replay it on other arguments of the same form."""
+        outs, saved = self.forward(*[tensor.array for tensor in tensors])
+        return self._result(tensors, outs, saved)
+
+    def first(self, tensors: list[Tensor]):
+        """What the recorded run itself returned, as if it had been a replay."""
+        outs, saved = self._first
+        del self._first
+        return self._result(tensors, outs, saved)
+
+    def _result(self, tensors: list[Tensor], outs, saved: list):
+        """The outputs as tensors, with one node for all that was computed."""
+        node = None
+        if self.roots:
+            parents = [*[tensors[i].node for i in self.live], *self.leaves]
+            layer = CURRENT.get().layer
+            node = Node(self.plan, parents, self.shapes, saved, None, layer, self.outputs)
+        if self.form is TENSOR:
+            return wrap(outs[0], node)
+        wrapped = [
+            wrap(out, Output(node, i) if node is not None and i in self.places else None)
+            for i, out in enumerate(outs)
+        ]
+        return filled(self.form, iter(wrapped))
+
+    def pull(self, g, saved: list) -> list:
+        """The gradients of what the result depends on, given those of the result."""
+        slots = [g] if self.outputs is None else g
+        given = tuple(i for i, slot in enumerate(slots) if slot is not None)
+        backward = self.backwards.get(given)
+        if backward is None:
+            source, backward = self.graph.backward([self.places[i] for i in given], self.wanted)
+            self.backwards[given] = backward
+            self.source += f"\n\n{source}"
+        return backward([slots[i] for i in given], saved)
+
+
+class Replay:
+    """Stands where an op's plan stands on the node of a replayed run."""
+
+    op = add_part = None
+    materialize = False
+
+    def __init__(self, program: Program) -> None:
+        self.program, self.name = program, program.name
+
+    def pull(self, node: Node, g, saved: list, useful) -> list:
+        """Run the backward program."""
+        state = CURRENT.get()
+        if state.grad:
+            raise GraphError(
+                f"{self.name} was compiled, and a replay is no graph that create_graph=True could "
+                "differentiate once more: call the function that was given to compile()"
+            )
+        # It forgets what was saved as it goes: without retain_graph nobody else holds that.
+        return self.program.pull(g, list(saved) if state.retain else saved)
+
+    def reattach(self, node: Node) -> list:
+        """What was saved; not needed by `pull`, which then refuses."""
+        return node.saved
+
+
+def name_of(function: Callable) -> str:
+    """What a function or module is called in messages."""
+    return getattr(function, "__name__", None) or type(function).__name__
+
+
+def _tensor_of(leaf) -> Tensor:
+    return leaf.tensor()
+
+
+def _line(step: Step, functions: Functions) -> Line:
+    call = f"{functions.name(step.function, step.name)}({step.args})"
+    # NumPy gives numbers where arrays without dimensions are meant.
+    return Line(step.target, f"arrays({call})" if step.scalars else call)
+
+
+def arrays(result):
+    """NumPy numbers among what a forward returned, as arrays."""
+    if isinstance(result, (tuple, list)):
+        return type(result)(np.asarray(x) if isinstance(x, np.generic) else x for x in result)
+    return np.asarray(result)
