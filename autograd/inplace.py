@@ -17,7 +17,8 @@ from autograd.errors import DtypeError, GraphError, ShapeError
 from autograd.mode import CURRENT, enable_grad
 from autograd.node import Node
 from autograd.op import Array, op
-from autograd.tensor import Leaf, Tensor, next_seq, wrap
+from autograd.recording.effects import effect
+from autograd.tensor import Leaf, Tensor, memory_of, next_seq, wrap
 from autograd.versions import owner, wrote
 from autograd.view import View, move_retained, replay
 
@@ -49,11 +50,24 @@ def write(target: Tensor, name: str, function: Callable, *args, **keywords) -> T
             raise DtypeError(f"{name} would put {value.dtype} values into a {target.dtype} tensor")
         value = value.to(target.dtype)
     _keep_overwritten(value, target, start)
-    np.copyto(target.array, value.array)
-    wrote(target.array, name)
+    overwrite(target, value, name)
     if recording:
         rebase(target, value, name)
     return target
+
+
+@effect
+def overwrite(target, value, name: str) -> None:
+    """Put the elements of `value` into the memory of `target`."""
+    target, value = memory_of(target), memory_of(value)
+    np.copyto(target, value)
+    wrote(target, name)
+
+
+@effect
+def kept(array: np.ndarray) -> np.ndarray:
+    """A copy of what is about to be overwritten, for a node that saved it."""
+    return array.copy()
 
 
 def rebase(target: Tensor, value: Tensor, name: str) -> None:
@@ -135,7 +149,7 @@ def _keep_overwritten(value: Tensor, target: Tensor, start: int) -> None:
         stack.extend(node.parents or ())
         if isinstance(node, Node):
             node.saved = tuple(
-                item.copy() if isinstance(item, np.ndarray) and owner(item) is memory else item
+                kept(item) if isinstance(item, np.ndarray) and owner(item) is memory else item
                 for item in node.saved
             )
 

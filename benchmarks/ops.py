@@ -38,9 +38,7 @@ def timer(side: str, threads: int):
     if side == "ours":
         lib = worker.ours(threads)
     else:
-        lib = worker.pytorch(
-            threads, fused=False, channels_last=side == "channels_last", compiled=False
-        )
+        lib = worker.pytorch(threads, fused=False, channels_last=side == "channels_last")
     last, built = None, None
 
     def run(name: str, part: str, budget: float) -> list[float]:

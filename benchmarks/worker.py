@@ -15,10 +15,10 @@ import warnings
 
 from workloads import WORKLOADS, Lib
 
-SIDES = ("ours", "eager", "channels_last", "fused", "compile", "jax")
+SIDES = ("ours", "recorded", "eager", "channels_last", "fused", "compile", "jax")
 
 
-def ours(threads: int) -> Lib:
+def ours(threads: int, recorded: bool = False) -> Lib:
     import autograd as ag
     import nn
     import optim
@@ -27,17 +27,19 @@ def ours(threads: int) -> Lib:
     if hasattr(ag, "set_num_threads"):
         ag.set_num_threads(threads)
     ag.manual_seed(0)
-    return Lib("ours", ag.tensor, nn, functional, optim)
+    how = {"compile": ag.compile} if recorded else {}
+    return Lib("ours", ag.tensor, nn, functional, optim, **how)
 
 
-def pytorch(threads: int, fused: bool, channels_last: bool, compiled: bool) -> Lib:
+def pytorch(threads: int, fused: bool, channels_last: bool, compiled: bool = False) -> Lib:
     import torch
 
     torch.set_num_threads(threads)
     torch.manual_seed(0)
+    how = {"compile": torch.compile} if compiled else {}
     return Lib(
         "PyTorch", torch.tensor, torch.nn, torch.nn.functional, torch.optim,
-        fused, channels_last, compiled,
+        fused, channels_last, **how,
     )  # fmt: skip
 
 
@@ -71,7 +73,8 @@ def main() -> None:
         step = jax_step(arguments.workload, threads)
     else:
         mode = side == "fused", side == "channels_last", side == "compile"
-        lib = ours(threads) if side == "ours" else pytorch(threads, *mode)
+        own = side in ("ours", "recorded")
+        lib = ours(threads, side == "recorded") if own else pytorch(threads, *mode)
         step = WORKLOADS[arguments.workload].build(lib)
     count = flops(step) if side == "eager" else None
     for line in sys.stdin:

@@ -22,7 +22,7 @@ class Lib(NamedTuple):
     optim: Any
     fused: bool = False  # PyTorch's fused optimisers
     channels_last: bool = False  # PyTorch's memory format for images
-    compiled: bool = False  # torch.compile
+    compile: Callable = lambda function: function  # or what the library has of that name
 
     def optimiser(self, name: str, model, **settings):
         if self.fused:
@@ -68,10 +68,7 @@ def stepper(lib: Lib, model, optimiser, loss: Callable) -> Callable[[], Any]:
     """One training step: gradients to none, forward, loss, backward, update."""
     if lib.channels_last:
         lib.in_layout(model)
-    if lib.compiled:
-        import torch
-
-        loss = torch.compile(loss)
+    loss = lib.compile(loss)
 
     def step():
         optimiser.zero_grad()
@@ -270,16 +267,17 @@ def dcgan(lib: Lib):
     make, learn = (lib.optimiser("Adam", m, lr=2e-4, betas=(0.5, 0.999)) for m in (maker, judge))
     noise, real = lib.tensor(normal(64, 100, 1, 1)), lib.images(64, 1, 28, 28)
     yes, no = lib.tensor(np.ones(64, np.float32)), lib.tensor(np.zeros(64, np.float32))
-    score = F.binary_cross_entropy_with_logits
+    score, produce = F.binary_cross_entropy_with_logits, lib.compile(maker)
+    judged = lib.compile(lambda fake: score(judge(real), yes) + score(judge(fake), no))
+    fooled = lib.compile(lambda fake: score(judge(fake), yes))
 
     def step():
         learn.zero_grad()
-        fake = maker(noise)
-        loss = score(judge(real), yes) + score(judge(fake.detach()), no)
-        loss.backward()
+        fake = produce(noise)
+        judged(fake.detach()).backward()
         learn.step()
         make.zero_grad()
-        loss = score(judge(fake), yes)
+        loss = fooled(fake)
         loss.backward()
         make.step()
         return loss

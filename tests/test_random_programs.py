@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, note, settings
+from hypothesis import assume, given, note, settings
 
 import autograd as ag
 from autograd.testing import programs
@@ -50,6 +50,22 @@ def gradients(program, create_graph):
     options = {"create_graph": create_graph, "materialize_grads": True}
     found = ag.grad(program(*inputs), inputs, **options)
     return [g.detach().numpy() for g in found]
+
+
+@many
+@given(programs())
+def test_replays(program):
+    note(program.source)
+    assume(".item()" not in program.source)
+    compiled = ag.compile(program, fullgraph=True)
+    compiled(*leaves(program))
+    for factor in (0.75, -1.5):
+        inputs = [ag.tensor(x * factor, requires_grad=True) for x in program.inputs]
+        found, expected = compiled(*inputs), program(*inputs)
+        np.testing.assert_array_equal(found.detach(), expected.detach())
+        pairs = (ag.grad(out, inputs, materialize_grads=True) for out in (found, expected))
+        for a, b in zip(*pairs, strict=True):
+            np.testing.assert_array_equal(a, b)
 
 
 @many

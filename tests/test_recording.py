@@ -15,6 +15,8 @@ import autograd as ag
 import nn
 import optim
 from autograd.recording.compiled import TRIES
+from autograd.tensor import memory_of
+from autograd.versions import wrote
 from nn import functional as F
 
 
@@ -181,6 +183,30 @@ def test_it_may_stand_in_the_middle_of_a_graph():
     np.testing.assert_array_equal(found, expected)
 
 
+def test_values_written_in_place():
+    def function(x):
+        y = x * 2
+        z = y[1:]  # sees the writes
+        y.exp_()
+        y[0] = x[1]
+        y[2:] = 0.5
+        F.relu(z.sub_(1.5), inplace=True)
+        return (y * z.sum()).sin()
+
+    compiled = recorded(function, numbers(4))
+    for seed in range(3):
+        agree(compiled, numbers(4, seed=seed))
+
+
+def test_a_tensor_from_outside_written_in_place():
+    def trained(compile):
+        total = ag.zeros(2, dtype=ag.float64)
+        step = compile(lambda x: (x * total.mul_(0.5).add_(x.detach())).sum())
+        return [step(numbers(2, seed=seed)).item() for seed in range(4)], total.tolist()
+
+    assert trained(lambda f: ag.compile(f, fullgraph=True)) == trained(lambda f: f)
+
+
 # -- what makes a recording out of date ------------------------------------------------------------
 
 
@@ -276,6 +302,12 @@ def hooked(x):
     return y
 
 
+def unseen(x):
+    wrote(memory_of(x), "somebody")
+    return x * 2
+
+
+BUFFER = numbers(2)
 OUTSIDE = numbers(2).requires_grad_() * 2
 UNRECORDABLE = {
     "item": (lambda x: x * x[0].item(), "item.. looks at the numbers"),
@@ -283,7 +315,10 @@ UNRECORDABLE = {
     "numpy": (lambda x: x * ag.from_numpy(x.detach().numpy() * 2), "looks at the numbers"),
     "array": (lambda x: x * np.asarray(x.detach()).max(), "looks at the numbers"),
     "repr": (lambda x: x * len(repr(x)), "looks at the numbers"),
-    "written": (lambda x: (x * 2).mul_(3), "writes into a tensor in place"),
+    "written": (lambda x: x.detach().fill_(3) + x, "writes into an argument"),
+    "added up": (lambda x: ag.zeros(2, dtype=ag.float64).add_(x), "writes into an argument, or a"),
+    "given a history": (lambda x: BUFFER.fill_(1).mul_(x) + 1, "tensor from outside a history"),
+    "unseen": (unseen, "writes into a tensor in place"),
     "gradient": (lambda x: x * ag.grad((x * x).sum(), x)[0], "computes gradients"),
     "function": (lambda x: Doubled.apply(x), "applies a Function"),
     "hook": (hooked, "has a hook"),

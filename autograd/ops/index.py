@@ -19,7 +19,8 @@ from autograd.mode import CURRENT
 from autograd.op import Array, composite, op
 from autograd.ops.cast import cases, copy
 from autograd.ops.shape import reshape, wrap_dim
-from autograd.tensor import Tensor, asarray, method
+from autograd.recording.effects import effect
+from autograd.tensor import Tensor, asarray, memory_of, method
 from autograd.versions import wrote
 
 # -- basic indices: views --------------------------------------------------------------------------
@@ -245,7 +246,7 @@ def __setitem__(self: Tensor, key, value) -> None:
     if not (
         involved and CURRENT.get().grad
     ):  # no graph to keep: only the elements named are touched
-        _assign(self.array, basic, arrays, value.array if isinstance(value, Tensor) else value)
+        _assign(self, basic, arrays, value)
         return
     region = self if _is_all(basic) else getitem(self, basic)
     if arrays is not None:
@@ -255,7 +256,9 @@ def __setitem__(self: Tensor, key, value) -> None:
         write(region, "setitem", copy, _without_leading_ones(value, region.ndim))
 
 
-def _assign(array: np.ndarray, basic: tuple, arrays: tuple | None, value) -> None:
+@effect
+def _assign(target, basic: tuple, arrays: tuple | None, value) -> None:
+    array, value = memory_of(target), memory_of(value)
     region = array[basic if ... in basic else (*basic, ...)]
     try:
         kernels.scatter.put_at(region, ... if arrays is None else arrays, value)
@@ -269,13 +272,13 @@ def _is_same_view(value, target: Tensor) -> bool:
     if not isinstance(value, Tensor) or value._view is None or not value._view.tracked:
         return False
     base = None if target._view is None else target._view.base
-    ours, theirs = target.array.__array_interface__, value.array.__array_interface__
+    ours, theirs = (memory_of(x).__array_interface__ for x in (target, value))
     return value._view.base is base and ours == theirs
 
 
 def _without_leading_ones(value, ndim: int):
     """Drop axes of length one in front, as NumPy and PyTorch do when assigning."""
-    extra = np.ndim(value.array if isinstance(value, Tensor) else value) - ndim
+    extra = np.ndim(memory_of(value)) - ndim
     if extra <= 0 or not hasattr(value, "shape") or any(n != 1 for n in value.shape[:extra]):
         return value
     return reshape(value, tuple(value.shape[extra:]))

@@ -14,13 +14,15 @@ from typing import Any
 
 from autograd.errors import GraphError
 from autograd.events import SEAM
-from autograd.mode import CURRENT
+from autograd.mode import CURRENT, enable_grad
+from autograd.op import OPS
 from autograd.recording import effects
 from autograd.recording.forms import NoForm, filled, form_of
 from autograd.recording.program import Program, name_of
 from autograd.recording.recorder import Recorder, Unrecordable, is_recording
 from autograd.tensor import Tensor, wrap
 
+alias = OPS["alias"].function
 TRIES = 8  # recordings out of date when next asked for, after which the function is left alone
 
 
@@ -105,7 +107,7 @@ class Compiled:
         key = form, state.grad, *map(_kind, tensors)
         program = self.programs.get(key)
         if program is None or not program.holds(self._outside()):
-            return self._record(key, tensors, args, keywords)
+            return self._record(key, tensors)
         try:
             return program(tensors)
         except Exception:  # whatever it is, the function itself says it better
@@ -125,23 +127,21 @@ class Compiled:
         """The source of all programs recorded so far."""
         return "\n\n".join(program.source for program in self.programs.values())
 
-    def _record(self, key, tensors: list[Tensor], args, keywords):
+    def _record(self, key, tensors: list[Tensor]):
         """Run the function once, on tensors that stand for the given ones, and watch."""
         (form, named), *_ = key
         stand_ins = [_stand_in(tensor) for tensor in tensors]
         given = iter(stand_ins)
         recorder, outside, changes = Recorder(stand_ins), self._outside(), effects.changes
         self._outdated += key in self.programs
+        result = recorder.run(self.function, filled(form, given), filled(named, given))
         try:
-            result = recorder.run(self.function, filled(form, given), filled(named, given))
             if effects.changes != changes or self._outdated > TRIES:
                 raise Unrecordable("it sets what it depends on: module attributes, or variables")
-            program = Program(self.function, recorder, result, stand_ins, outside)
+            self.programs[key] = Program(self.function, recorder, result, stand_ins, outside)
         except Unrecordable as problem:
             self._leave_alone(str(problem))
-            return self.function(*args, **keywords)
-        self.programs[key] = program
-        return program.first(tensors)
+        return result
 
     def _leave_alone(self, reason: str) -> None:
         message = f"compile: {name_of(self.function)} cannot be recorded, because {reason}"
@@ -157,8 +157,9 @@ def _kind(tensor: Tensor) -> tuple:
 
 
 def _stand_in(tensor: Tensor) -> Tensor:
-    """A tensor that is told apart from the given one, and from any that is captured."""
-    return wrap(tensor.array.view()).requires_grad_(tensor.requires_grad)
+    """A tensor told apart from the given one, but with its history, and from any captured."""
+    with enable_grad():
+        return wrap(tensor.array.view(), alias(tensor).node if tensor.requires_grad else None)
 
 
 def _outside(function: Callable) -> Callable[[], list]:

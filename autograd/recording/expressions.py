@@ -34,6 +34,7 @@ class Names:
         self._names: dict[int, str] = {}
         self._constants: dict[int, str] = {}
         self._memory: set[int] = set()  # owners of the memory of variables
+        self._given: set[int] = set()  # those of arguments among them
         self._alive: list[Any] = []
         self._fresh = itertools.count()
 
@@ -43,6 +44,8 @@ class Names:
         self._alive.append(value)  # also if the variable gets another name
         if isinstance(value, np.ndarray):
             self._memory.add(id(owner(value)))
+            if name[0] == "x":
+                self._given.add(id(owner(value)))
 
     def keep(self, value: Any) -> None:
         """Say that an array was made from nothing that varies, or a tuple of such."""
@@ -79,6 +82,12 @@ class Names:
         if name is None and isinstance(value, np.ndarray):
             return id(owner(value)) in self._memory
         return bool(name)
+
+    def may_be_written(self, array: np.ndarray) -> bool:
+        """Whether an array looks into a value, or a tensor from outside: each replay has its own,
+        or is to change that.
+        """
+        return id(owner(array)) in self._memory and id(owner(array)) not in self._given
 
     def call(self, args: tuple, keywords: dict) -> str:
         """The arguments of a call."""

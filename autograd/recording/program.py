@@ -50,23 +50,29 @@ class Program:
         self.outside, self.changes = outside, effects.changes
         self.looked_at = recorder.looked_at
         self.captured = [(tensor, tensor.array, tensor.node) for tensor in recorder.captured]
+        if any(getattr(node, "seq", 0) > recorder.start for _, _, node in self.captured):
+            raise Unrecordable("it gives a tensor from outside a history")
         outs: list[Tensor] = []
         try:
             self.form = form_of(result, outs)
         except NoForm as problem:
             raise Unrecordable(f"it returns something {problem}") from None
+        if recorder.reason:
+            raise Unrecordable(recorder.reason)
         names, functions = recorder.names, Functions()
         variables = [self._variable(out.array, recorder, inputs) for out in outs]
         # The graph: which outputs have gradients, and which leaves get them.
         self.roots = [i for i, out in enumerate(outs) if out.node is not None]
-        self.graph = Graph([outs[i].node for i in self.roots], recorder, functions)
+        ends = [each.node for each in inputs]
+        self.graph = Graph([outs[i].node for i in self.roots], ends, recorder, functions)
         place = self.graph.place
-        self.live = [i for i, each in enumerate(inputs) if each.node in place]
+        self.live = [i for i, end in enumerate(ends) if end in place]
         self.leaves = [node for _, _, node in self.captured if node in place]
-        leaves = [*(inputs[i].node for i in self.live), *self.leaves]
-        self.wanted = [place[leaf] for leaf in leaves]
         self.places = {i: place[outs[i].node] for i in self.roots}
-        self.shapes = [(each.shape, each.dtype) for each in map(_tensor_of, leaves)]
+        leaves = [inputs[i] for i in self.live]
+        leaves += [tensor for tensor, _, node in self.captured if node in place]
+        self.wanted = [place[leaf.node] for leaf in leaves]
+        self.shapes = [(leaf.shape, leaf.dtype) for leaf in leaves]
         self.outputs = None if self.form is TENSOR else [(out.shape, out.dtype) for out in outs]
         self.plan = Replay(self)
         # The source.
@@ -78,10 +84,6 @@ class Program:
             {**functions.by_name, **names.constants, **captured, "arrays": arrays},
         )  # fmt: skip
         self.backwards: dict[tuple, Callable] = {}
-        self._first = (
-            [out.array for out in outs],
-            [names.values[variable] for variable in self.graph.saved],
-        )
         self.graph.forget()
 
     def _variable(self, array: np.ndarray, recorder: Recorder, inputs: list[Tensor]) -> str:
@@ -105,18 +107,8 @@ class Program:
         return all(version(array) == number for array, number in self.looked_at)
 
     def __call__(self, tensors: list[Tensor]):
-        """Replay it on other arguments of the same form."""
+        """Replay it on other arguments of the same form: there is one node for all of it."""
         outs, saved = self.forward(*[tensor.array for tensor in tensors])
-        return self._result(tensors, outs, saved)
-
-    def first(self, tensors: list[Tensor]):
-        """What the recorded run itself returned, as if it had been a replay."""
-        outs, saved = self._first
-        del self._first
-        return self._result(tensors, outs, saved)
-
-    def _result(self, tensors: list[Tensor], outs, saved: list):
-        """The outputs as tensors, with one node for all that was computed."""
         node = None
         if self.roots:
             parents = [*[tensors[i].node for i in self.live], *self.leaves]
@@ -170,10 +162,6 @@ class Replay:
 def name_of(function: Callable) -> str:
     """What a function or module is called in messages."""
     return getattr(function, "__name__", None) or type(function).__name__
-
-
-def _tensor_of(leaf) -> Tensor:
-    return leaf.tensor()
 
 
 def _line(step: Step, functions: Functions) -> Line:

@@ -98,15 +98,17 @@ class Recorder:
                 _RECORDING.discard(self.thread)
                 while undo:
                     undo.pop()()
-        if versions.last_write != self.last_write:
-            self.refuse("it writes into a tensor in place")
-        if self.reason:
-            raise Unrecordable(self.reason)
+        self._notice_writes()
         return result
 
     def refuse(self, reason: str) -> None:
         """Note why this run cannot be replayed; the first reason counts."""
         self.reason = self.reason or reason
+
+    def _notice_writes(self) -> None:
+        """Refuse if something has been written to that no effect wrote to."""
+        if versions.last_write != self.last_write:
+            self.refuse("it writes into a tensor in place")
 
     # -- the seam ----------------------------------------------------------------------------------
 
@@ -142,14 +144,17 @@ class Recorder:
         def run(*args, **keywords):
             if self._elsewhere():
                 return forward(*args, **keywords)
+            self._notice_writes()
             args = tuple(_ARRAY.__get__(a) if isinstance(a, Tensor) else a for a in args)
             self.depth += 1
             try:
                 result = forward(*args, **keywords)
             finally:
                 self.depth -= 1
-            if not folds:
+            if self.last_write != versions.last_write:  # an effect's, for ops are pure
                 self.last_write = versions.last_write
+                if not self.names.may_be_written(args[0]):
+                    self.refuse("it writes into an argument, or a constant, in place")
             given = {k: v for k, v in keywords.items() if k not in defaults or v is not defaults[k]}
             return self._log(name, forward, args, given, result, folds)
 

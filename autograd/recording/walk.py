@@ -48,8 +48,9 @@ class Slot(NamedTuple):
 class Graph:
     """The recorded graph: what a backward pass needs to know of it, and which values it keeps."""
 
-    def __init__(self, roots: list, recorder: Recorder, functions: Functions) -> None:
-        nodes = _reachable(roots, recorder.start)
+    def __init__(self, roots: list, ends: list, recorder: Recorder, functions: Functions) -> None:
+        self.ends = set(ends)
+        nodes = _reachable(roots, self.ends, recorder.start)
         self.functions, self.names = functions, recorder.names
         self.place = {node: i for i, node in enumerate(nodes)}
         self.entries = [self._entry(node) for node in nodes]
@@ -57,12 +58,12 @@ class Graph:
         self.saved = list(dict.fromkeys(VARIABLE.findall(calls)))
 
     def _entry(self, node) -> Pull | Slot | None:
-        if isinstance(node, Node):
+        if isinstance(node, Node) and node not in self.ends:
             return self._pull(node)
         if isinstance(node, Output):
             above = node.parents[0]
             return Slot(self.place[above], node.index, len(above.outputs))
-        return None  # a leaf
+        return None  # the end of a way
 
     def _pull(self, node: Node) -> Pull:
         plan: Plan = node.plan
@@ -89,7 +90,7 @@ class Graph:
 
     def forget(self) -> None:
         """Let go of the nodes and arrays of the recorded run."""
-        self.place = {}
+        self.place, self.ends = {}, set()
         self.names.forget()
 
     def backward(self, roots: list[int], wanted: list[int]) -> tuple[str, Callable]:
@@ -97,11 +98,13 @@ class Graph:
         return Walk(self, roots, wanted).function()
 
 
-def _reachable(roots: list, start: int) -> list:
-    """The nodes that a walk from `roots` reaches, newest first."""
+def _reachable(roots: list, ends: set, start: int) -> list:
+    """The nodes that a walk from `roots` to `ends`, or leaves, reaches; newest first."""
     seen, stack = set(roots), list(roots)
     while stack:
         node = stack.pop()
+        if node in ends:
+            continue
         _check(node, start)
         stack += [parent for parent in node.parents if parent not in seen]
         seen.update(node.parents)
@@ -200,4 +203,5 @@ class Walk:
             self.lines.append(Line("", f"accumulate({old}, {result})"))
         else:
             self.lines.append(Line(old, f"sum_of({old}, {result})"))
-            self.owned.add(parent)
+            if shape:  # else it may be one of NumPy's numbers, which nothing can be added into
+                self.owned.add(parent)
