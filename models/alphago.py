@@ -36,6 +36,7 @@ from models.training.recipe import Recipe, section
 from models.training.run import Run
 from models.tree_search import Search, allowed
 from nn import functional as F
+from nn.norm import norm_relu
 
 Player = Callable[[list], list[int]]  # positions of several games -> a move for each
 
@@ -49,8 +50,8 @@ class Residual(nn.Module):
         self.conv2, self.bn2 = _conv(channels, channels, 3), nn.BatchNorm2d(channels)
 
     def forward(self, x):
-        y = F.relu(self.bn1(self.conv1(x)))
-        return F.relu(self.bn2(self.conv2(y)) + x)
+        y = norm_relu(self.bn1, F.relu, self.conv1(x))
+        return norm_relu(self.bn2, F.relu, self.conv2(y), x)
 
 
 def _conv(before: int, after: int, kernel: int) -> nn.Conv2d:

@@ -24,6 +24,7 @@ from models.image_size import expect_images
 from models.training import show
 from models.training.recipe import Recipe, graded
 from nn import functional as F
+from nn.norm import norm_relu
 
 # Of each block: channels of 1 x 1; before and after 3 x 3; before and after "5 x 5"; after pooling.
 BLOCKS = {
@@ -56,7 +57,7 @@ class BasicConv2d(nn.Module):
         self.bn = nn.BatchNorm2d(after, eps=0.001)
 
     def forward(self, x):
-        return F.relu(self.bn(self.conv(x)), inplace=True)
+        return norm_relu(self.bn, F.relu, self.conv(x))
 
 
 class Inception(nn.Module):

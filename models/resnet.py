@@ -19,6 +19,7 @@ import nn
 from models import datasets
 from models.training import show
 from models.training.recipe import Recipe
+from nn.norm import norm_relu
 
 # The kind of block and how many of them each of the four stages has.
 DEPTHS = {
@@ -49,8 +50,8 @@ class BasicBlock(nn.Module):
 
     def forward(self, x):
         identity = x if self.downsample is None else self.downsample(x)
-        x = self.relu(self.bn1(self.conv1(x)))
-        return self.relu(self.bn2(self.conv2(x)) + identity)
+        x = norm_relu(self.bn1, self.relu, self.conv1(x))
+        return norm_relu(self.bn2, self.relu, self.conv2(x), identity)
 
 
 class Bottleneck(nn.Module):
@@ -69,9 +70,9 @@ class Bottleneck(nn.Module):
 
     def forward(self, x):
         identity = x if self.downsample is None else self.downsample(x)
-        x = self.relu(self.bn1(self.conv1(x)))
-        x = self.relu(self.bn2(self.conv2(x)))
-        return self.relu(self.bn3(self.conv3(x)) + identity)
+        x = norm_relu(self.bn1, self.relu, self.conv1(x))
+        x = norm_relu(self.bn2, self.relu, self.conv2(x))
+        return norm_relu(self.bn3, self.relu, self.conv3(x), identity)
 
 
 class ResNet(nn.Module):
@@ -138,7 +139,7 @@ class ResNet(nn.Module):
                     nn.init.zeros_(last.weight)
 
     def forward(self, x):
-        x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
+        x = self.maxpool(norm_relu(self.bn1, self.relu, self.conv1(x)))
         x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
         return self.fc(self.avgpool(x).flatten(1))
 

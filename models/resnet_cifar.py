@@ -30,6 +30,7 @@ from models.resnet import conv
 from models.training.recipe import Recipe, classify, section
 from models.training.run import Run
 from nn import functional as F
+from nn.norm import norm_relu
 from nn.utils.checkpoint import checkpoint_sequential
 
 WIDTHS = (16, 32, 64)
@@ -57,8 +58,8 @@ class Block(nn.Module):
         self.shortcut = nn.Identity() if plain else Shortcut(before, width, stride)
 
     def forward(self, x):
-        y = F.relu(self.bn1(self.conv1(x)), inplace=True)
-        return F.relu(self.bn2(self.conv2(y)) + self.shortcut(x), inplace=True)
+        y = norm_relu(self.bn1, F.relu, self.conv1(x))
+        return norm_relu(self.bn2, F.relu, self.conv2(y), self.shortcut(x))
 
 
 class CifarResNet(nn.Module):
@@ -114,7 +115,7 @@ class CifarResNet(nn.Module):
             nn.init.constant_(block.bn2.weight, residual_scale)
 
     def forward(self, x):
-        x = F.relu(self.bn1(self.conv1(x)), inplace=True)
+        x = norm_relu(self.bn1, F.relu, self.conv1(x))
         if self.checkpoint and self.training:
             x = checkpoint_sequential(self.blocks, round(math.sqrt(len(self.blocks))), x)
         else:

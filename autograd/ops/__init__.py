@@ -48,6 +48,7 @@ from autograd.ops import (  # noqa: F401 - imported for the records they enter
     matrix_norm,
     multi_head_attention,
     norm,
+    norm_batch,
     ordering,
     pieces,
     piecewise,

@@ -3,7 +3,8 @@
     (input - mean) / sqrt(var + eps) * weight + bias,
 
 with different axes sharing a mean and a variance. The rule is a fused kernel; for higher
-derivatives each op names the same computation composed of other ops as its reference.
+derivatives each op names the same computation composed of other ops as its reference. Batch
+normalisation, which also has running averages, is in `norm_batch`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import math
 import numpy as np
 
 from autograd import kernels
-from autograd.errors import ArgumentError, DtypeError, ShapeError
+from autograd.errors import DtypeError, ShapeError
 from autograd.op import Array, composite, op
 from autograd.recording.effects import effect
 from autograd.tensor import Tensor
@@ -32,11 +33,11 @@ def _check_vector(name: str, vector, channels: int) -> None:
         )
 
 
-def _draw(rng, *shapes):
+def draw(rng, *shapes):
     return tuple(rng.normal(size=shape) for shape in shapes)
 
 
-def _normalise(input, weight, bias, axes, eps):
+def normalise(input, weight, bias, axes, eps):
     """The plain composition that the fused kernels stand for."""
     count = math.prod(input.shape[axis] for axis in axes)
     centred = input - input.sum(axis=axes, keepdims=True) / count
@@ -46,7 +47,7 @@ def _normalise(input, weight, bias, axes, eps):
     return out if bias is None else out + bias
 
 
-def _reshaped(vector, shape):
+def reshaped(vector, shape):
     return None if vector is None else vector.reshape(shape)
 
 
@@ -54,116 +55,12 @@ def _backward(g, input, weight, bias, mean, var, axes, eps, needs):
     return kernels.norm.backward(g, input, weight, bias, mean, var, axes, eps, needs)
 
 
-# -- batch -----------------------------------------------------------------------------------------
-
-
-def _all_but_channel(ndim: int) -> tuple[int, ...]:
-    return (0, *range(2, ndim))
-
-
-def _per_channel(input) -> tuple[int, ...]:
+def per_channel(input) -> tuple[int, ...]:
     """The shape in which a vector with one element a channel broadcasts against `input`."""
     return (1, -1) + (1,) * (input.ndim - 2)
 
 
-def _batch_reference(input, weight, bias, eps=1e-5):
-    shape = _per_channel(input)
-    vectors = _reshaped(weight, shape), _reshaped(bias, shape)
-    return _normalise(input, *vectors, _all_but_channel(input.ndim), eps)
-
-
-def _batch_samples(rng):
-    yield _draw(rng, (3, 2, 2, 2), (2,), (2,)), {}
-    yield _draw(rng, (5, 3), (3,), (3,)), {"eps": 0.1}
-    yield (rng.normal(size=(2, 2, 3)), None, None), {}
-
-
-@op(
-    samples=_batch_samples,
-    reference=_batch_reference,
-    residuals=("mean", "var"),
-    space="internal",
-    shown_as="batch_norm",
-)
-def batch_norm_train(
-    input: Array, weight: Array | None = None, bias: Array | None = None, eps=1e-5
-):
-    """Normalise each channel by its mean and variance over the batch, which are the residuals."""
-    shape = _per_channel(input)
-    vectors = _reshaped(weight, shape), _reshaped(bias, shape)
-    return kernels.norm.forward(input, *vectors, _all_but_channel(input.ndim), eps)
-
-
-def _batch_rule(g, input, weight, bias, mean, var, eps, needs):
-    shape, axes = _per_channel(input), _all_but_channel(input.ndim)
-    vectors = _reshaped(weight, shape), _reshaped(bias, shape)
-    dx, *rest = _backward(g, input, *vectors, mean, var, axes, eps, needs)
-    return dx, *(_reshaped(v, -1) for v in rest)
-
-
-batch_norm_train.vjp(("input", "weight", "bias"), _batch_rule)
-
-
-def _running_samples(rng):
-    running = rng.normal(size=2), rng.uniform(0.5, 2, size=2)
-    affine = {"weight": rng.normal(size=2), "bias": rng.normal(size=2)}
-    yield (rng.normal(size=(2, 2, 3)), *running), affine
-    yield (rng.normal(size=(2, 2)), *running), {}
-    yield (rng.normal(size=(2, 2, 2)), None, None), affine | {"training": True}
-
-
-@composite(samples=_running_samples, space="nn")
-def batch_norm(
-    input,
-    running_mean,
-    running_var,
-    weight: Array | None = None,
-    bias: Array | None = None,
-    training=False,
-    momentum=0.1,
-    eps=1e-5,
-):
-    """Normalise each channel of ``input`` (N, C, ...) over the batch (Ioffe and Szegedy, 2015).
-
-    Parameters
-    ----------
-    running_mean, running_var : (C,) or None
-        Averages over batches, used outside of training. In training they are updated in place:
-        ``running += momentum * (batch - running)``, the batch's variance being the unbiased one.
-    weight, bias : (C,), optional
-    training : bool, default False
-        Normalise by this batch's own mean and (biased) variance.
-
-    Examples
-    --------
-    >>> import autograd as ag, nn
-    >>> x = ag.tensor([[1.0], [3.0]])
-    >>> nn.functional.batch_norm(x, None, None, training=True).reshape(2).round(decimals=3)
-    tensor([-1.,  1.])
-    """
-    _check_batch(input, {"running_mean": running_mean, "running_var": running_var,
-                         "weight": weight, "bias": bias})  # fmt: skip
-    if eps < 0 or (training and eps == 0):
-        least = "> 0 when training" if training else ">= 0"
-        raise ArgumentError(f"batch_norm expected eps {least}, got {eps}")
-    if not training:
-        return _by_running(input, running_mean, running_var, weight, bias, eps)
-    if not math.prod(input.shape):  # no value has to be normalised, and there is no mean
-        none = np.zeros(input.shape[1], input.dtype)
-        return _by_running(input, none, none, weight, bias, eps)
-    count = math.prod(input.shape) // input.shape[1]
-    if count == 1:
-        raise ShapeError(
-            "batch_norm expected more than 1 value per channel when training, got input size "
-            f"{list(input.shape)}: use a larger batch, or .eval()"
-        )
-    out, (mean, var) = batch_norm_train.full(input, weight, bias, eps)
-    _update(running_mean, mean, momentum)
-    _update(running_var, var, momentum, count / (count - 1))
-    return out
-
-
-def _check_batch(input, vectors: dict) -> None:
+def check_batch(input, vectors: dict) -> None:
     if input.ndim < 2:
         raise ShapeError(f"batch_norm expected an input (N, C, ...), got shape {list(input.shape)}")
     _check_float(input)
@@ -171,7 +68,7 @@ def _check_batch(input, vectors: dict) -> None:
         _check_vector(name, vector, input.shape[1])
 
 
-def _by_running(input, running_mean, running_var, weight, bias, eps):
+def by_running(input, running_mean, running_var, weight, bias, eps):
     """Normalise by given averages: one multiplication and one addition an element."""
     if running_mean is None or running_var is None:
         raise ShapeError("expected running_mean and running_var when training=False, got None")
@@ -179,12 +76,12 @@ def _by_running(input, running_mean, running_var, weight, bias, eps):
     scale = scale if weight is None else scale * weight
     shift = -running_mean * scale
     shift = shift if bias is None else shift + bias
-    shape = _per_channel(input)
+    shape = per_channel(input)
     return input * scale.reshape(shape) + shift.reshape(shape)
 
 
 @effect
-def _update(running, value, momentum: float, scale: float = 1.0) -> None:
+def update_running(running, value, momentum: float, scale: float = 1.0) -> None:
     """Move a running average, in place, towards ``scale * value`` of this batch.
 
     `value` has an element for each channel, or for each channel of each sample.
@@ -210,12 +107,12 @@ def _group_axes(input, num_groups: int) -> tuple[tuple, tuple, tuple]:
 
 def _group_reference(input, weight, bias, num_groups, eps=1e-5):
     shape, axes, vector = _group_axes(input, num_groups)
-    vectors = _reshaped(weight, vector), _reshaped(bias, vector)
-    return _normalise(input.reshape(shape), *vectors, axes, eps).reshape(input.shape)
+    vectors = reshaped(weight, vector), reshaped(bias, vector)
+    return normalise(input.reshape(shape), *vectors, axes, eps).reshape(input.shape)
 
 
 def _group_samples(rng):
-    x, weight, bias = _draw(rng, (2, 4, 2), (4,), (4,))
+    x, weight, bias = draw(rng, (2, 4, 2), (4,), (4,))
     yield (x,), {"num_groups": 2, "weight": weight, "bias": bias}
     yield (rng.normal(size=(1, 3, 2, 2)),), {"num_groups": 3}
     yield (rng.normal(size=(2, 3)),), {"num_groups": 1, "eps": 0.1}
@@ -253,18 +150,18 @@ def group_norm(
             f"expected more than 1 value per group, got input size {list(input.shape)} and "
             f"num_groups {num_groups}"
         )
-    vectors = _reshaped(weight, vector), _reshaped(bias, vector)
+    vectors = reshaped(weight, vector), reshaped(bias, vector)
     out, mean, var = kernels.norm.forward(input.reshape(shape), *vectors, axes, eps)
     return out.reshape(input.shape), mean, var
 
 
 def _group_rule(g, input, weight, bias, mean, var, num_groups, eps, needs):
     shape, axes, vector = _group_axes(input, num_groups)
-    vectors = _reshaped(weight, vector), _reshaped(bias, vector)
+    vectors = reshaped(weight, vector), reshaped(bias, vector)
     dx, *rest = _backward(
         g.reshape(shape), input.reshape(shape), *vectors, mean, var, axes, eps, needs
     )
-    return _reshaped(dx, input.shape), *(_reshaped(v, -1) for v in rest)
+    return reshaped(dx, input.shape), *(reshaped(v, -1) for v in rest)
 
 
 group_norm.vjp(("input", "weight", "bias"), _group_rule)
@@ -298,10 +195,10 @@ def instance_norm(
     >>> nn.functional.instance_norm(ag.tensor([[[1.0, 3.0]]]), eps=0.0).reshape(2)
     tensor([-1.,  1.])
     """
-    _check_batch(input, {"running_mean": running_mean, "running_var": running_var,
+    check_batch(input, {"running_mean": running_mean, "running_var": running_var,
                          "weight": weight, "bias": bias})  # fmt: skip
     if not use_input_stats:
-        return _by_running(input, running_mean, running_var, weight, bias, eps)
+        return by_running(input, running_mean, running_var, weight, bias, eps)
     channels, *rest = input.shape[1:]
     count = math.prod(rest)
     if count <= 1:
@@ -310,8 +207,8 @@ def instance_norm(
             f"{list(input.shape)}"
         )
     out, (mean, var) = group_norm.full(input, channels, weight, bias, eps)
-    _update(running_mean, mean, momentum)
-    _update(running_var, var, momentum, count / (count - 1))
+    update_running(running_mean, mean, momentum)
+    update_running(running_var, var, momentum, count / (count - 1))
     return out
 
 
@@ -336,13 +233,13 @@ def _as_shape(normalized_shape) -> tuple[int, ...]:
 
 
 def _layer_reference(input, weight, bias, normalized_shape, eps=1e-5):
-    return _normalise(input, weight, bias, _last_axes(input, normalized_shape), eps)
+    return normalise(input, weight, bias, _last_axes(input, normalized_shape), eps)
 
 
 def _layer_samples(rng):
-    x, weight, bias = _draw(rng, (2, 3, 4), (4,), (4,))
+    x, weight, bias = draw(rng, (2, 3, 4), (4,), (4,))
     yield (x,), {"normalized_shape": (4,), "weight": weight, "bias": bias}
-    x, weight = _draw(rng, (2, 2, 3), (2, 3))
+    x, weight = draw(rng, (2, 2, 3), (2, 3))
     yield (x,), {"normalized_shape": (2, 3), "weight": weight, "eps": 0.1}
     yield (rng.normal(size=5),), {"normalized_shape": 5}
 

@@ -123,7 +123,8 @@ class Recorder:
         for record in OPS.values():
             cell = cell_of_forward(record.function)
             if cell is not None:
-                new = self._watched(record.name, cell.cell_contents, record.defaults, folds=True)
+                name = record.title.replace(".", "_")
+                new = self._watched(name, cell.cell_contents, record.defaults, folds=True)
                 replace(cell, "cell_contents", new)
         for function in EFFECTS:
             cell = cell_of_forward(function)

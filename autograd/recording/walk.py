@@ -77,10 +77,10 @@ class Graph:
             needs = self.names.constant(tuple(i in plan.live for i in order))
             which = {i: place for place, i in enumerate(plan.live)}
             unpack = listed(f"{{{which[i]}}}" if i in which else "_" for i in order)
-        rule = self.functions.name(called, f"{plan.op.name}_vjp")
+        rule = self.functions.name(called, f"{_word(plan.name)}_vjp")
         add_part = None
         if plan.add_part is not None:
-            function = self.functions.name(plan.add_part, f"{plan.op.name}_add_part")
+            function = self.functions.name(plan.add_part, f"{_word(plan.name)}_add_part")
             add_part = f"{function}({{whole}}, {{g}}, **{params})"
         pairs = zip(node.parents, node.shapes, strict=True)
         parents = [(self.place[parent], shape, dtype) for parent, (shape, dtype) in pairs]
@@ -121,6 +121,10 @@ def _check(node, start: int) -> None:
         raise Unrecordable(f"a tensor made by {node.name()} has a hook, or called retain_grad()")
     if isinstance(node, Node) and not isinstance(node.plan, Plan):
         raise Unrecordable(f"{node.name()} is a Function or the like, not an op")
+
+
+def _word(title: str) -> str:
+    return title.replace(".", "_")
 
 
 def _braced(text: str) -> str:

@@ -12,14 +12,27 @@ import numpy as np
 def forward(x, weight, bias, axes, eps):
     """Return (x - mean) / sqrt(var + eps) * weight + bias, the mean and the (biased) variance."""
     mean = x.mean(axis=axes, keepdims=True)
-    out = x - mean
-    var = np.square(out).mean(axis=axes, keepdims=True)
+    centred = x - mean
+    var = np.square(centred).mean(axis=axes, keepdims=True)
+    return _scaled(centred, weight, bias, var, eps), mean, var
+
+
+def _scaled(out, weight, bias, var, eps):
+    """The result, made in place of x - mean."""
     out *= 1 / np.sqrt(var + eps)
     if weight is not None:
         out *= weight
     if bias is not None:
         out += bias
-    return out, mean, var
+    return out
+
+
+def forward_relu(x, residual, weight, bias, axes, eps):
+    """Return the positive part of x normalised plus the residual, the mean and the variance."""
+    out, mean, var = forward(x, weight, bias, axes, eps)
+    if residual is not None:
+        out += residual
+    return np.maximum(out, 0, out=out), mean, var
 
 
 def backward(g, x, weight, bias, mean, var, axes, eps, needs):
@@ -42,6 +55,16 @@ def backward(g, x, weight, bias, mean, var, axes, eps, needs):
         dx -= standard
         dx *= scale
     return dx, dweight, dbias
+
+
+def backward_relu(g, x, weight, bias, mean, var, axes, eps, needs):
+    """The same as `backward`, of `forward_relu` without a residual.
+
+    Where g passes is seen from its result, which is computed again.
+    """
+    cut = _scaled(x - mean, weight, bias, var, eps) <= 0
+    g = np.where(cut, g.dtype.type(0), g)
+    return backward(g, x, weight, bias, mean, var, axes, eps, needs)
 
 
 def _sum_to(array, shape):
