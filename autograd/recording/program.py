@@ -24,7 +24,7 @@ from autograd.recording import effects
 from autograd.recording.forms import TENSOR, NoForm, filled, form_of
 from autograd.recording.recorder import Recorder, Step, Unrecordable
 from autograd.recording.source import Functions, Line, function_of, listed
-from autograd.recording.walk import Graph
+from autograd.recording.walk import HELPERS, Graph
 from autograd.tensor import Tensor, wrap
 from autograd.versions import owner, version
 
@@ -59,7 +59,7 @@ class Program:
             raise Unrecordable(f"it returns something {problem}") from None
         if recorder.reason:
             raise Unrecordable(recorder.reason)
-        names, functions = recorder.names, Functions()
+        names, functions = recorder.names, Functions(arrays, *HELPERS)
         variables = [self._variable(out.array, recorder, inputs) for out in outs]
         # The graph: which outputs have gradients, and which leaves get them.
         self.roots = [i for i, out in enumerate(outs) if out.node is not None]
@@ -81,7 +81,7 @@ class Program:
         captured = {f"p{i}": array for i, (_, array, _) in enumerate(self.captured)}
         self.source, self.forward = function_of(
             "forward", arguments, lines, f"({listed(variables)}), [{', '.join(self.graph.saved)}]",
-            {**functions.by_name, **names.constants, **captured, "arrays": arrays},
+            functions.by_name | names.constants | captured,
         )  # fmt: skip
         self.backwards: dict[tuple, Callable] = {}
         self.graph.forget()

@@ -123,8 +123,7 @@ class Recorder:
         for record in OPS.values():
             cell = cell_of_forward(record.function)
             if cell is not None:
-                name = record.title.replace(".", "_")
-                new = self._watched(name, cell.cell_contents, record.defaults, folds=True)
+                new = self._watched(record.title, cell.cell_contents, record.defaults, folds=True)
                 replace(cell, "cell_contents", new)
         for function in EFFECTS:
             cell = cell_of_forward(function)

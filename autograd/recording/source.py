@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 import re
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
@@ -48,18 +49,19 @@ def listed(variables: Iterable[str]) -> str:
 
 
 class Functions:
-    """Short names in the source for the functions it calls."""
+    """Short names in the source for the functions it calls; `helpers` are known by their own."""
 
-    def __init__(self) -> None:
-        self.by_name: dict[str, Any] = {}
+    def __init__(self, *helpers: Callable) -> None:
+        self.by_name: dict[str, Any] = {helper.__name__: helper for helper in helpers}
         self._names: dict[int, str] = {}
 
     def name(self, function: Callable, wish: str) -> str:
         """The name of a function: as wished, or with a number if another one has that."""
         known = self._names.get(id(function))
         if known is None:
+            wish = re.sub(r"\W", "_", wish)
             known, count = wish, 1
-            while known in self.by_name:
+            while known in self.by_name or keyword.iskeyword(known) or VARIABLE.match(known):
                 count += 1
                 known = f"{wish}_{count}"
             self._names[id(function)], self.by_name[known] = known, function

@@ -77,10 +77,10 @@ class Graph:
             needs = self.names.constant(tuple(i in plan.live for i in order))
             which = {i: place for place, i in enumerate(plan.live)}
             unpack = listed(f"{{{which[i]}}}" if i in which else "_" for i in order)
-        rule = self.functions.name(called, f"{_word(plan.name)}_vjp")
+        rule = self.functions.name(called, f"{plan.name}_vjp")
         add_part = None
         if plan.add_part is not None:
-            function = self.functions.name(plan.add_part, f"{_word(plan.name)}_add_part")
+            function = self.functions.name(plan.add_part, f"{plan.name}_add_part")
             add_part = f"{function}({{whole}}, {{g}}, **{params})"
         pairs = zip(node.parents, node.shapes, strict=True)
         parents = [(self.place[parent], shape, dtype) for parent, (shape, dtype) in pairs]
@@ -123,13 +123,12 @@ def _check(node, start: int) -> None:
         raise Unrecordable(f"{node.name()} is a Function or the like, not an op")
 
 
-def _word(title: str) -> str:
-    return title.replace(".", "_")
-
-
 def _braced(text: str) -> str:
     """Text that `str.format` leaves as it is."""
     return text.replace("{", "{{").replace("}", "}}")
+
+
+HELPERS = np.zeros, fitted, sum_of, kernels.elementwise.accumulate
 
 
 class Walk:
@@ -155,11 +154,7 @@ class Walk:
     def function(self) -> tuple[str, Callable]:
         """The source, and the function it defines."""
         result = ", ".join(str(self.grads.get(leaf)) for leaf in self.wanted)
-        names = {
-            **self.graph.functions.by_name, **self.graph.names.constants,
-            "zeros": np.zeros, "fitted": fitted, "sum_of": sum_of,
-            "accumulate": kernels.elementwise.accumulate,
-        }  # fmt: skip
+        names = self.graph.functions.by_name | self.graph.names.constants
         return function_of("backward", "g, saved", self.lines, f"[{result}]", names)
 
     def _variable(self) -> str:
