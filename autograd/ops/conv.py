@@ -19,6 +19,12 @@ _COUNT = ("", "one integer", "one or two integers", "one or three integers")
 
 def per_axis(value, name: str, least: int, axes: int) -> tuple[int, ...]:
     """An int, or a sequence of one or one for each axis, as one for each axis."""
+    if type(value) is tuple and len(value) == axes:  # as layers give them, several times a call
+        for v in value:
+            if type(v) is not int or v < least:
+                break
+        else:
+            return value
     values = tuple(value) if hasattr(value, "__iter__") else (value,)
     values = values * axes if len(values) == 1 else values
     if len(values) != axes or any(not hasattr(v, "__index__") or v < least for v in values):

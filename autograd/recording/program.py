@@ -49,7 +49,7 @@ class Program:
         self.name = name_of(function)
         self.outside, self.changes = outside, effects.changes
         self.looked_at = recorder.looked_at
-        self.captured = [(tensor, tensor.array, tensor.node) for tensor in recorder.captured]
+        self.captured = [(tensor, tensor.array, tensor._node) for tensor in recorder.captured]
         if any(getattr(node, "seq", 0) > recorder.start for _, _, node in self.captured):
             raise Unrecordable("it gives a tensor from outside a history")
         outs: list[Tensor] = []
@@ -102,9 +102,12 @@ class Program:
             if now is not then:
                 return False
         for tensor, array, node in self.captured:
-            if tensor.array is not array or tensor.node is not node:
+            if tensor.array is not array or tensor._node is not node:
                 return False
-        return all(version(array) == number for array, number in self.looked_at)
+        for array, number in self.looked_at:
+            if version(array) != number:
+                return False
+        return True
 
     def __call__(self, tensors: list[Tensor]):
         """Replay it on other arguments of the same form: there is one node for all of it."""
