@@ -53,6 +53,7 @@ class Generator:
         """The stream; made when first used, so that importing does not load numpy.random."""
         return np.random.Generator(np.random.PCG64(self._seed % 2**64))
 
+    @effect
     def manual_seed(self, seed: int) -> Generator:
         """Start the stream that belongs to `seed`; returns self."""
         self._seed = int(seed)
@@ -80,6 +81,7 @@ class Generator:
         numpy = self.numpy.bit_generator.state
         return {"seed": self._seed, "taken": self._taken, "numpy": numpy}
 
+    @effect
     def set_state(self, state: dict) -> Generator:
         """Continue from a state of `get_state`."""
         try:

@@ -261,6 +261,15 @@ def test_numbers_from_outside_that_were_looked_at():
     np.testing.assert_array_equal(compiled(ag.ones(2)), [-1.0, -1.0])
 
 
+def test_a_seed_is_set_at_every_replay():
+    def function():
+        ag.manual_seed(5)
+        return ag.rand(3) * 1
+
+    compiled = ag.compile(function, fullgraph=True)
+    assert compiled().tolist() == compiled().tolist() == function().tolist()
+
+
 def test_gradient_mode():
     compiled = recorded(lambda x: x * x, numbers(2).requires_grad_())
     x = numbers(2).requires_grad_()
@@ -320,6 +329,7 @@ UNRECORDABLE = {
     "given a history": (lambda x: BUFFER.fill_(1).mul_(x) + 1, "tensor from outside a history"),
     "unseen": (unseen, "writes into a tensor in place"),
     "gradient": (lambda x: x * ag.grad((x * x).sum(), x)[0], "computes gradients"),
+    "cleared": (lambda x: [setattr(x, "grad", None), x * 2][1], "reads or drops gradients"),
     "function": (lambda x: Doubled.apply(x), "applies a Function"),
     "hook": (hooked, "has a hook"),
     "outside": (lambda x: x * OUTSIDE, "history from outside"),

@@ -131,6 +131,7 @@ class Recorder:
             replace(cell, "cell_contents", new)
         replace(Tensor, "array", property(self._read, self._write))
         replace(Generator, "numpy", property(self._stream(Generator.__dict__["numpy"])))
+        replace(Tensor, "grad", self._grad(Tensor.__dict__["grad"]))
         replace(engine, "seeds", self._refusing(engine.seeds, "it computes gradients"))
         apply = Function.__dict__["apply"].__func__
         replace(Function, "apply", classmethod(self._refusing(apply, "it applies a Function")))
@@ -217,6 +218,10 @@ class Recorder:
             return cached.__get__(generator, Generator)
 
         return numpy
+
+    def _grad(self, usual: property) -> property:
+        reason = "it reads or drops gradients: leave zero_grad() and .grad outside"
+        return property(*(self._refusing(each, reason) for each in (usual.fget, usual.fset)))
 
     def _refusing(self, function: Callable, reason: str) -> Callable:
         def watched(*args, **keywords):
