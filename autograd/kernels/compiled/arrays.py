@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from autograd.kernels.compiled.memory import ALIGNED, workspace
+from autograd.kernels.compiled.memory import ALIGNED, address_of, workspace
 
 SMALL = 1 << 12  # bytes; below, the place costs more to find than it gives
 
@@ -20,7 +20,7 @@ def empty(shape, dtype) -> np.ndarray:
     if size < SMALL:
         return np.empty(shape, dtype)
     raw = np.empty(size + ALIGNED, np.uint8)
-    return np.ndarray(shape, dtype, raw, -raw.ctypes.data % ALIGNED)
+    return np.ndarray(shape, dtype, raw, -address_of(raw) % ALIGNED)
 
 
 def scratch(*wanted: tuple) -> list[np.ndarray]:

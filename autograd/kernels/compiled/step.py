@@ -20,6 +20,7 @@ from numba.extending import intrinsic
 
 from autograd.kernels.compiled.jit import array, inner, kernel
 from autograd.kernels.compiled.mathematics import choose
+from autograd.kernels.compiled.memory import HEADER
 
 # Every operation rounds by itself: a step is repeated thousands of times, and which of its sums and
 # products are fused may differ from one compilation to the next. Memory is what takes the time.
@@ -28,10 +29,6 @@ exact = functools.partial(inner, fastmath=EXACT)
 
 BLOCK = 1 << 13  # elements in a block
 WORK = 4  # elementary operations for each element, roughly
-# The address of its data is the first thing in an array object (`PyArrayObject_fields` in NumPy's
-# C interface), behind what all Python objects have; and `id` is the address of the object. Asking
-# NumPy for the address takes a microsecond, which is too long for six small parameters.
-HEADER = object.__basicsize__
 SIZE, PARAM, GRAD, STEP, STATE = range(5)  # columns of the table; the state has the rest
 LIKE = {"f": np.empty(0, np.float32), "d": np.empty(0, np.float64)}
 
