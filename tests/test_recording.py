@@ -5,6 +5,7 @@ That every op replays as it runs is a promise of the op table (`tests/test_ops.p
 
 from __future__ import annotations
 
+import enum
 import threading
 import warnings
 
@@ -14,10 +15,15 @@ import pytest
 import autograd as ag
 import nn
 import optim
+from autograd.op import OPS, Array, op
 from autograd.recording.compiled import TRIES
 from autograd.tensor import memory_of
 from autograd.versions import wrote
 from nn import functional as F
+
+
+class Size(enum.IntEnum):
+    TWO = 2
 
 
 def numbers(*shape, seed=0):
@@ -305,6 +311,11 @@ class Doubled(ag.Function):
         return g * 2
 
 
+class Held:
+    def __init__(self, x):
+        self.x = x * 2
+
+
 def hooked(x):
     y = x * 2
     y.register_hook(lambda g: g * 5)
@@ -337,6 +348,7 @@ UNRECORDABLE = {
     "argument": (lambda x: x, "returns an argument"),
     "view": (lambda x: x[:1], "returns an argument"),
     "constant": (lambda x: ag.ones(2), "returns an argument"),
+    "object": (Held, "returns something of type Held"),
     "arrays": (lambda x: (x * 2, np.ones(2)), "NumPy array"),
 }
 
@@ -365,6 +377,36 @@ def test_arrays_are_no_arguments():
     compiled = ag.compile(lambda x, scale: x * scale)
     with pytest.warns(UserWarning, match="NumPy array"):
         np.testing.assert_array_equal(compiled(ag.ones(2), np.full(2, 3.0)), [3.0, 3.0])
+
+
+def test_too_many_kinds_of_arguments():
+    compiled = ag.compile(lambda x, k: x * k)
+    with pytest.warns(UserWarning, match="more than 64 kinds of arguments"):
+        found = [compiled(ag.ones(1), k).item() for k in range(70)]
+    assert found == list(range(70)) and len(compiled.programs) == 64
+
+
+def test_constants_of_odd_kinds():
+    @op(samples=lambda rng: [((rng.normal(size=2),), {"how": "x0", "size": Size.TWO})])
+    def tagged(input: Array, how: str, size: Size):
+        return input * len(how) * size
+
+    try:
+        tagged.vjp(input=lambda g, how, size: g * len(how) * size)
+        compiled = recorded(lambda x: tagged(x, how="x0", size=Size.TWO), numbers(2))
+        agree(compiled, numbers(2, seed=3))
+    finally:
+        del OPS["tagged"]
+
+
+def test_a_replay_that_fails_is_not_tried_again():
+    compiled = ag.compile(lambda x: x * 2)
+    compiled(ag.ones(1))
+    (program,) = compiled.programs.values()
+    program.forward = None
+    with pytest.warns(UserWarning, match="a replay failed where the function itself does not"):
+        assert compiled(ag.ones(1)).item() == 2
+    assert compiled(ag.ones(1)).item() == 2
 
 
 def test_second_derivatives_are_refused():

@@ -23,6 +23,7 @@ from autograd.recording.recorder import Recorder, Unrecordable, is_recording
 from autograd.tensor import Tensor, wrap
 
 alias = OPS["alias"].function
+MOST = 64  # programs of one function; with more, recording costs more than it saves
 TRIES = 8  # recordings out of date when next asked for, after which the function is left alone
 
 
@@ -44,8 +45,9 @@ def compile(model: Callable | None = None, *, fullgraph: bool = False, dynamic=N
     deep inside, happens when it is recorded only.
 
     A function that cannot be recorded runs as it is, after one warning that says why: if it looks
-    at numbers (``item``, ``if`` on a tensor, NumPy), writes in place, computes gradients itself,
-    or uses a custom `Function`. So it does under anomaly detection and while it is profiled.
+    at numbers (``item``, ``if`` on a tensor, NumPy), writes into its arguments, computes gradients
+    itself, or uses a custom `Function`. So it does under anomaly detection and while it is
+    profiled.
 
     Parameters
     ----------
@@ -110,8 +112,10 @@ class Compiled:
             return self._record(key, tensors)
         try:
             return program(tensors)
-        except Exception:  # whatever it is, the function itself says it better
-            return self.function(*args, **keywords)
+        except Exception as problem:
+            result = self.function(*args, **keywords)  # which, as a rule, says it better
+            self._leave_alone(f"a replay failed where the function itself does not: {problem!r}")
+            return result
 
     def __getattr__(self, name: str):
         return getattr(self.__dict__["function"], name)
@@ -134,6 +138,8 @@ class Compiled:
         given = iter(stand_ins)
         recorder, outside, changes = Recorder(stand_ins), self._outside(), effects.changes
         self._outdated += key in self.programs
+        if len(self.programs) >= MOST:
+            recorder.refuse(f"it is called with more than {MOST} kinds of arguments")
         result = recorder.run(self.function, filled(form, given), filled(named, given))
         try:
             if effects.changes != changes or self._outdated > TRIES:

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from autograd.recording.source import listed
+from autograd.recording.source import VARIABLE, listed
 from autograd.versions import owner
 
-_LITERAL = (bool, int, str, type(None), type(...))
+_LITERAL = (bool, int, type(None), type(...))
 
 
 class Names:
@@ -100,15 +100,18 @@ class Names:
         if name:
             self.uses += 1
             return name
-        if isinstance(value, _LITERAL) or (type(value) is float and math.isfinite(value)):
+        kind = type(value)
+        if kind in _LITERAL or (kind is float and math.isfinite(value)):
+            return repr(value)
+        if kind is str and not VARIABLE.search(value):  # which would be taken for one
             return repr(value)
         before = self.uses
-        if type(value) in (tuple, list):
+        if kind in (tuple, list):
             parts = [self.source(part) for part in value]
-            if type(value) is list:
+            if kind is list:
                 return f"[{', '.join(parts)}]"
             return f"({listed(parts)})" if parts else "()"
-        if type(value) is dict:
+        if kind is dict:
             text = ", ".join(f"{self.source(k)}: {self.source(v)}" for k, v in value.items())
             if self.uses != before:
                 return f"{{{text}}}"

@@ -16,18 +16,24 @@ class NoForm(Exception):
     """What a value is that cannot be compared with that of another call."""
 
 
-def form_of(value: Any, tensors: list[Tensor]) -> Any:
-    """The form of a nest of lists, tuples and dicts, hashable; its tensors are appended."""
+def form_of(value: Any, tensors: list[Tensor], constants: tuple[type, ...] = ()) -> Any:
+    """The form of a nest of lists, tuples and dicts, hashable; its tensors are appended.
+
+    What else is in it is a constant, of whatever type if `constants` names none.
+    """
     if isinstance(value, Tensor):
         tensors.append(value)
         return TENSOR
     kind = type(value)
     if issubclass(kind, (tuple, list)):
-        return (kind, *[form_of(each, tensors) for each in value])
+        return (kind, *[form_of(each, tensors, constants) for each in value])
     if kind is dict:
-        return (kind, tuple(value), *[form_of(each, tensors) for each in value.values()])
+        parts = [form_of(each, tensors, constants) for each in value.values()]
+        return (kind, tuple(value), *parts)
     if isinstance(value, np.ndarray):
         raise NoForm("that is a NumPy array, no tensor as autograd.from_numpy makes it")
+    if constants and kind not in constants:
+        raise NoForm(f"of type {kind.__name__}")
     try:
         hash(value)
     except TypeError:

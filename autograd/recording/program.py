@@ -28,6 +28,8 @@ from autograd.recording.walk import HELPERS, Graph
 from autograd.tensor import Tensor, wrap
 from autograd.versions import owner, version
 
+RETURNED = (type(None), bool, int, float, str)  # beside tensors; they come from shapes
+
 
 class Program:
     """One recorded run, ready to be replayed.
@@ -54,7 +56,7 @@ class Program:
             raise Unrecordable("it gives a tensor from outside a history")
         outs: list[Tensor] = []
         try:
-            self.form = form_of(result, outs)
+            self.form = form_of(result, outs, RETURNED)
         except NoForm as problem:
             raise Unrecordable(f"it returns something {problem}") from None
         if recorder.reason:
@@ -104,10 +106,7 @@ class Program:
         for tensor, array, node in self.captured:
             if tensor.array is not array or tensor._node is not node:
                 return False
-        for array, number in self.looked_at:
-            if version(array) != number:
-                return False
-        return True
+        return all(version(array) == number for array, number in self.looked_at)
 
     def __call__(self, tensors: list[Tensor]):
         """Replay it on other arguments of the same form: there is one node for all of it."""

@@ -131,7 +131,10 @@ class Recorder:
             replace(cell, "cell_contents", new)
         replace(Tensor, "array", property(self._read, self._write))
         replace(Generator, "numpy", property(self._stream(Generator.__dict__["numpy"])))
-        replace(Tensor, "grad", self._grad(Tensor.__dict__["grad"]))
+        grad = Tensor.__dict__["grad"]
+        reason = "it reads or drops gradients: leave zero_grad() and .grad outside"
+        ways = self._refusing(grad.fget, reason), self._refusing(grad.fset, reason)
+        replace(Tensor, "grad", property(*ways))
         replace(engine, "seeds", self._refusing(engine.seeds, "it computes gradients"))
         apply = Function.__dict__["apply"].__func__
         replace(Function, "apply", classmethod(self._refusing(apply, "it applies a Function")))
@@ -218,10 +221,6 @@ class Recorder:
             return cached.__get__(generator, Generator)
 
         return numpy
-
-    def _grad(self, usual: property) -> property:
-        reason = "it reads or drops gradients: leave zero_grad() and .grad outside"
-        return property(*(self._refusing(each, reason) for each in (usual.fget, usual.fset)))
 
     def _refusing(self, function: Callable, reason: str) -> Callable:
         def watched(*args, **keywords):

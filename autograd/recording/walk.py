@@ -191,8 +191,8 @@ class Walk:
         return f"({', '.join(parts)},)"
 
     def _deliver(self, result: str, parent: int, shape, dtype, entry: Pull) -> None:
-        kind = self.graph.names.constant(dtype)
-        self.lines.append(Line(result, f"fitted({result}, {shape}, {kind}, {entry.name!r})"))
+        kind, name = self.graph.names.constant(dtype), self.graph.names.source(entry.name)
+        self.lines.append(Line(result, f"fitted({result}, {shape}, {kind}, {name})"))
         old = self.grads.get(parent)
         if old is None:
             self.grads[parent] = result
