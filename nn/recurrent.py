@@ -18,7 +18,7 @@ from autograd.errors import DtypeError, ShapeError
 from autograd.ops.gru import gru_layer
 from autograd.ops.recurrent import lstm_layer
 from autograd.ops.rnn import rnn_layer
-from autograd.tensor import Tensor, wrap
+from autograd.tensor import Tensor
 from nn import functional as F
 from nn import init
 from nn.module import Module
@@ -185,20 +185,20 @@ class RNNBase(Module):
                 f"{self._get_name()} expected packed rows of {self.input_size} values, got data "
                 f"of shape {input.data.shape}"
             )
-        sizes = tuple(input.batch_sizes.tolist())
+        sizes, given = tuple(input.batch_sizes.tolist()), states is not None
         states = self._initial(states, sizes[0], input.data.dtype)
-        if input.sorted_indices is not None:
+        if given and input.sorted_indices is not None:
             states = [state[:, input.sorted_indices] for state in states]
         output, last = self._run(input.data, states, sizes)
         if input.unsorted_indices is not None:
             last = [state[:, input.unsorted_indices] for state in last]
         return input._replace(data=output), last
 
-    def _initial(self, states, batch: int, dtype, batched: bool = True) -> list[Tensor]:
-        """The initial states, with a batch dimension."""
+    def _initial(self, states, batch: int, dtype, batched: bool = True) -> list:
+        """The initial states, with a batch dimension; arrays of zeros if none are given."""
         count, widths = self.num_layers * (1 + self.bidirectional), self._widths()
         if states is None:
-            return [wrap(np.zeros((count, batch, n), dtype)) for n in widths.values()]
+            return [np.zeros((count, batch, n), dtype) for n in widths.values()]
         if not isinstance(states, (tuple, list)) or len(states) != len(widths):
             raise TypeError(f"{self._get_name()} expected hx as a pair of tensors (h_0, c_0)")
         for (name, width), state in zip(widths.items(), states, strict=True):

@@ -152,6 +152,19 @@ def test_nan_and_infinity_stay_in_their_sequence(module, kind, value):
         np.testing.assert_allclose(output, expected, rtol=2e-4, atol=2e-4)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("sizes", [(20,), (20,) * 3, (20, 7)], ids=["one", "equal", "packed"])
+@pytest.mark.parametrize("back", [False, True])
+@pytest.mark.parametrize("value", [0, np.nan])
+def test_zeros_to_start_from_add_numbers_only(kind, sizes, back, value):
+    arrays, g = draw(4, kind, sizes, 5, 20, np.float32)
+    arrays[1][:], arrays[2][:] = 0, 0
+    g[0][-1 if back else 0] += value  # in the first step that is taken
+    outs = layer(plain, kind, arrays, sizes, (back,))
+    expected = gradients(plain, kind, g, arrays, outs, sizes, (back,))
+    compare(gradients(compiled, kind, g, arrays, outs, sizes, (back,)), expected, np.float32)
+
+
 @pytest.mark.parametrize("module", [plain, compiled], ids=["plain", "compiled"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_only_what_is_needed(module, kind):

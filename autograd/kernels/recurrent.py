@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from autograd.kernels.choose import compiled, worth
 from autograd.kernels.plain import recurrent as plain
 
@@ -11,8 +13,8 @@ PER_OPERATION = 1 / 16  # a vector's worth of multiplications counts as one
 def _family(x, weights, *others):
     matrix = weights[0][1]
     work = len(weights) * len(x) * matrix.size * PER_OPERATION
-    arrays = (array for mine in weights for array in mine)
-    return compiled("recurrent") if worth(work, x, *others, *arrays) else plain
+    arrays = itertools.chain(others, *weights)
+    return compiled("recurrent") if worth(work, x, *arrays) else plain
 
 
 def lstm(x, h, c, weights, sizes, reverse):

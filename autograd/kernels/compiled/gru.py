@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numba import prange, types
 
-from autograd.kernels.compiled.jit import array, inner, kernel
+from autograd.kernels.compiled.jit import array, inner, intp, kernel
 from autograd.kernels.compiled.mathematics import quick_tanh, sigmoid
 from autograd.kernels.compiled.product import SIZE, copy_row
 from autograd.kernels.compiled.sequence import (
     ONE,
     ZERO,
     add_step,
+    bring,
     columns_of,
     enter,
     gradients_of,
@@ -49,53 +50,56 @@ def advance(like, size, hidden, gates, recalled, state):
 
 
 @kernel(lambda T: (*[array(T, 3, out=True)] * 2, array(T, 2, out=True), array(T, 3, out=True),
-                   array(T, 2, "A"), *[array(T, 2)] * 5, array(int64, 3), array(int64, 2),
+                   array(T, 2, "A"), intp, *[array(T, 2)] * 5, array(int64, 3), array(int64, 2),
                    array(int64, 1)))  # fmt: skip
-def run_forward(gates, recalled, output, h, x, entry, bias, to_gates, to_new, from_state, steps,
-                tasks, unit):  # fmt: skip
-    """`gates` come with the projected input, unless `entry` projects it.
+def run_forward(gates, recalled, output, states, x, entry, bias, to_gates, to_new, from_input,
+                from_state, steps, tasks, unit):  # fmt: skip
+    """`gates` come with the projected input, or `entry` numbers of that go before the states.
 
     The state's part in the candidate is kept apart, in `recalled`; it begins with `from_state`.
     """
-    hidden, size = h.shape[2], unit[SIZE]
+    hidden, across, size = recalled.shape[2], states.shape[2], unit[SIZE]
     for task in prange(len(tasks)):
         d, first, last = tasks[task, 0], tasks[task, 1], tasks[task, 2]
+        start = bias.ctypes.data + d * bias.strides[0] if bias.size else ZERO
         for s in range(steps.shape[1]):
             begin, n = steps[d, s, 0] + first, min(last, steps[d, s, 1]) - first
             if n <= 0:
                 continue
-            state = h.ctypes.data + d * h.strides[0] + size * first * hidden
+            ahead = steps[d, min(s + 1, steps.shape[1] - 1), 0] + first
+            row = states.ctypes.data + d * states.strides[0] + first * states.strides[1]
+            state = row + size * entry
             at = gates.ctypes.data + d * gates.strides[0] + begin * gates.strides[1]
             kept = recalled.ctypes.data + d * recalled.strides[0] + begin * recalled.strides[1]
-            if entry.size:
+            bring(size, x, begin, ahead, n, row, across, entry)
+            times_strips(
+                unit, row, across, n, across, to_gates.ctypes.data + d * to_gates.strides[0], at,
+                3 * hidden, 2 * hidden, int64(entry == 0), start,
+            )  # fmt: skip
+            if entry:
                 times_strips(
-                    unit, x.ctypes.data + begin * x.strides[0], x.strides[0] // size, n,
-                    x.shape[1], entry.ctypes.data + d * entry.strides[0], at, 3 * hidden,
-                    3 * hidden, ZERO, bias.ctypes.data + d * bias.strides[0] if bias.size else ZERO,
+                    unit, row, across, n, entry,
+                    from_input.ctypes.data + d * from_input.strides[0], at + size * 2 * hidden,
+                    3 * hidden, hidden, ZERO, start + size * 2 * hidden if start != 0 else ZERO,
                 )  # fmt: skip
             times_strips(
-                unit, state, hidden, n, hidden, to_gates.ctypes.data + d * to_gates.strides[0], at,
-                3 * hidden, 2 * hidden, ONE, ZERO,
-            )  # fmt: skip
-            times_strips(
-                unit, state, hidden, n, hidden, to_new.ctypes.data + d * to_new.strides[0], kept,
+                unit, state, across, n, hidden, to_new.ctypes.data + d * to_new.strides[0], kept,
                 hidden, hidden, ZERO,
                 from_state.ctypes.data + d * from_state.strides[0] if from_state.size else ZERO,
             )  # fmt: skip
             for k in range(n):
-                row = size * k * hidden
-                advance(h, size, hidden, at + 3 * row, kept + row, state + row)
+                here, width = state + size * k * across, size * hidden
+                advance(gates, size, hidden, at + 3 * k * width, kept + k * width, here)
                 copy_row(
-                    size, state + row,
-                    output.ctypes.data + (begin + k) * output.strides[0] + size * d * hidden,
-                    hidden,
+                    size, here,
+                    output.ctypes.data + (begin + k) * output.strides[0] + d * width, hidden,
                 )  # fmt: skip
 
 
 def gru(x, h, weights, sizes, reverse):
     """Run the rows x through one layer: (output, h, gates, recalled) as the twin."""
     weights_ih, weights_hh, biases_ih, biases_hh = zip(*weights, strict=True)
-    directions, rows, (_, batch, hidden) = len(weights), len(x), h.shape
+    directions, rows, hidden = len(weights), len(x), h.shape[2]
     both, from_state = 2 * hidden, np.empty((0, 0), x.dtype)
     if biases_hh[0] is not None:  # of the reset and the update gate, the biases add up
         from_state = np.stack([bias[both:] for bias in biases_hh])
@@ -107,14 +111,16 @@ def gru(x, h, weights, sizes, reverse):
     gates = np.empty((directions, rows, 3 * hidden), x.dtype)
     recalled = np.empty((directions, rows, hidden), x.dtype)
     output = np.empty((rows, directions * hidden), x.dtype)
-    x, h = with_rows(x), h.copy("C")
-    entry, bias = enter(x, batch, weights_ih, biases_ih, gates)
+    x = with_rows(x)
+    states, entry, bias = enter(x, h, weights_ih, biases_ih, gates)
     run_forward(
-        gates, recalled, output, h, x, entry, bias, packed([w[:both].T for w in weights_hh]),
-        packed([w[both:].T for w in weights_hh]), from_state, steps_of(sizes, reverse),
+        gates, recalled, output, states, x, entry, bias,
+        packed([w[:both].T[:entry] for w in weights_ih], [w[:both].T for w in weights_hh]),
+        packed([w[both:].T for w in weights_hh]),
+        packed([w[both:].T[:entry] for w in weights_ih]), from_state, steps_of(sizes, reverse),
         tasks(sizes, directions), block(x.dtype.char), work=gates.size * hidden // 16,
     )  # fmt: skip
-    return output, h, gates, recalled
+    return output, np.ascontiguousarray(states[:, :, entry:]), gates, recalled
 
 
 @inner

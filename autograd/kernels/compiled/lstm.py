@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numba import prange, types
 
-from autograd.kernels.compiled.jit import array, inner, kernel
+from autograd.kernels.compiled.jit import array, inner, intp, kernel
 from autograd.kernels.compiled.mathematics import quick_tanh, sigmoid
 from autograd.kernels.compiled.product import SIZE, copy_row
 from autograd.kernels.compiled.sequence import (
-    ONE,
     ZERO,
     add_step,
+    bring,
     columns_of,
     enter,
     gradients_of,
@@ -55,49 +55,50 @@ def advance(like, size, hidden, gates, cell, cell_out, shown):
 
 
 @kernel(lambda T: (*[array(T, 3, out=True)] * 2, array(T, 2, out=True),
-                   *[array(T, 3, out=True)] * 3, array(T, 2, "A"), *[array(T, 2)] * 4,
+                   *[array(T, 3, out=True)] * 2, array(T, 3, "A", out=True), array(T, 2, "A"),
+                   intp, *[array(T, 2)] * 3,
                    array(int64, 3), array(int64, 2), array(int64, 1)))  # fmt: skip
-def run_forward(gates, cells, output, h, c, shown, x, entry, bias, recurrent, projection, steps,
+def run_forward(gates, cells, output, states, c, shown, x, entry, strips, bias, projection, steps,
                 tasks, unit):  # fmt: skip
-    """`gates` come with the projected input, unless `entry` projects it.
+    """`gates` come with the projected input, or `entry` numbers of that go before the states.
 
-    `shown` is h itself where nothing projects it.
+    `shown` is the rest of `states` where nothing projects it.
     """
-    hidden, width, size = c.shape[2], h.shape[2], unit[SIZE]
+    hidden, across, size = c.shape[2], states.shape[2], unit[SIZE]
+    width = across - entry
     for task in prange(len(tasks)):
         d, first, last = tasks[task, 0], tasks[task, 1], tasks[task, 2]
+        start = bias.ctypes.data + d * bias.strides[0] if bias.size else ZERO
         for s in range(steps.shape[1]):
             begin, n = steps[d, s, 0] + first, min(last, steps[d, s, 1]) - first
             if n <= 0:
                 continue
-            state = h.ctypes.data + d * h.strides[0] + size * first * width
+            ahead = steps[d, min(s + 1, steps.shape[1] - 1), 0] + first
+            row = states.ctypes.data + d * states.strides[0] + first * states.strides[1]
+            state = row + size * entry
+            visible = shown.ctypes.data + d * shown.strides[0] + first * shown.strides[1]
             at = gates.ctypes.data + d * gates.strides[0] + begin * gates.strides[1]
-            if entry.size:
-                times_strips(
-                    unit, x.ctypes.data + begin * x.strides[0], x.strides[0] // size, n,
-                    x.shape[1], entry.ctypes.data + d * entry.strides[0], at, 4 * hidden,
-                    4 * hidden, ZERO, bias.ctypes.data + d * bias.strides[0] if bias.size else ZERO,
-                )  # fmt: skip
+            bring(size, x, begin, ahead, n, row, across, entry)
             times_strips(
-                unit, state, width, n, width, recurrent.ctypes.data + d * recurrent.strides[0],
-                at, 4 * hidden, 4 * hidden, ONE, ZERO,
+                unit, row, across, n, across, strips.ctypes.data + d * strips.strides[0], at,
+                4 * hidden, 4 * hidden, int64(entry == 0), start,
             )  # fmt: skip
             for k in range(n):
-                mine = d * c.strides[0] + (first + k) * c.strides[1]
                 advance(
-                    gates, size, hidden, at + size * k * 4 * hidden, c.ctypes.data + mine,
+                    gates, size, hidden, at + size * k * 4 * hidden,
+                    c.ctypes.data + d * c.strides[0] + (first + k) * c.strides[1],
                     cells.ctypes.data + d * cells.strides[0] + (begin + k) * cells.strides[1],
-                    shown.ctypes.data + mine,
+                    visible + k * shown.strides[1],
                 )  # fmt: skip
             if projection.size:
                 times_strips(
-                    unit, shown.ctypes.data + d * shown.strides[0] + size * first * hidden, hidden,
-                    n, hidden, projection.ctypes.data + d * projection.strides[0], state, width,
-                    width, ZERO, ZERO,
+                    unit, visible, hidden, n, hidden,
+                    projection.ctypes.data + d * projection.strides[0], state, across, width, ZERO,
+                    ZERO,
                 )  # fmt: skip
             for k in range(n):
                 copy_row(
-                    size, state + size * k * width,
+                    size, state + size * k * across,
                     output.ctypes.data + (begin + k) * output.strides[0] + size * d * width, width,
                 )  # fmt: skip
 
@@ -106,20 +107,22 @@ def lstm(x, h, c, weights, sizes, reverse):
     """Run the rows x through one layer: (output, h, c, gates, cells) as the twin."""
     weights_ih, weights_hh, biases, weights_hr = zip(*weights, strict=True)
     directions, hidden, width = len(weights), c.shape[2], h.shape[2]
-    x, h, c = with_rows(x), h.copy("C"), c.copy("C")
+    x, c = with_rows(x), c.copy("C")
     gates = np.empty((directions, len(x), 4 * hidden), x.dtype)
     cells = np.empty((directions, len(x), hidden), x.dtype)
     output = np.empty((len(x), directions * width), x.dtype)
+    states, entry, bias = enter(x, h, weights_ih, biases, gates)
+    strips = packed([w.T[:entry] for w in weights_ih], [w.T for w in weights_hh])
+    h = states[:, :, entry:]
     shown, projection = h, np.empty((0, 0), x.dtype)
     if weights_hr[0] is not None:
         shown, projection = np.empty_like(c), packed([weight.T for weight in weights_hr])
-    entry, bias = enter(x, h.shape[1], weights_ih, biases, gates)
     run_forward(
-        gates, cells, output, h, c, shown, x, entry, bias, packed([w.T for w in weights_hh]),
-        projection, steps_of(sizes, reverse), tasks(sizes, directions), block(x.dtype.char),
+        gates, cells, output, states, c, shown, x, entry, strips, bias, projection,
+        steps_of(sizes, reverse), tasks(sizes, directions), block(x.dtype.char),
         work=gates.size * width // 16,
     )  # fmt: skip
-    return output, h, c, gates, cells
+    return output, np.ascontiguousarray(h), c, gates, cells
 
 
 @inner

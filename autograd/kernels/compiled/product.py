@@ -32,7 +32,9 @@ from autograd.kernels.compiled.tile import (
 DEPTH = 256  # rows of a block of b, usually
 LONGEST = 384  # but as many are not cut: the results would be read and written once more
 STRIPS = 16  # strips of b in the second cache, for the usual depth
-DIRECT = 1 << 16  # numbers of b that may be read where they lie
+DIRECT = 1 << 16  # numbers of b that may be read where they lie, by a few tiles
+NARROW = 1536  # bytes of a row of b so short that many tiles may
+ALIASED = 4096  # bytes apart, lines of the cache drive each other out of it
 AHEAD = 4  # how many rows, or lines of the cache in a row, are fetched before they are copied
 LINE = 64  # bytes of a line of the cache
 TILE, TRANSPOSE, ROWS, COLUMNS, LANES, SIZE = (int(place) for place in Place)
@@ -125,10 +127,13 @@ def pack_rows(block, a, a_row, a_step, rows, depth, out):
 
 @inner
 def fetch_rows(size, a, a_row, a_step, rows, depth, part, parts):
-    """Have one of so many parts of a (rows, depth) brought into the cache."""
+    """Have one of so many parts of a (rows, depth) brought into the cache.
+
+    Of rows next to each other, the first came in one line with those before them.
+    """
     if a_row == 1:
         for p in range(depth * part // parts, depth * (part + 1) // parts):
-            prefetch(a + size * p * a_step)
+            prefetch(a + size * (p * a_step + rows - 1))
     else:
         lines = (size * depth + LINE - 1) // LINE
         for line in range(lines * part // parts, lines * (part + 1) // parts):
@@ -148,8 +153,11 @@ def multiply(block, a, a_row, a_step, b, b_step, b_column, c, c_row, rows, colum
     high, wide, size = block[ROWS], block[COLUMNS], block[SIZE]
     tiles, strips = (rows + high - 1) // high, (columns + wide - 1) // wide
     # Copying b pays when several tiles of rows read it, and where its rows are not contiguous.
-    direct = b_column == 1 and columns % wide == 0 and tiles <= 4 and depth * columns <= DIRECT
-    copy_a = strips > 2
+    small = tiles <= 4 and depth * columns <= DIRECT
+    direct = b_column == 1 and columns % wide == 0 and (small or size * b_step <= NARROW)
+    # Copying a pays where the tile would read each number, or line, from far away.
+    scattered = (a_row != 1 and a_step != 1) or size * a_row * a_step % ALIASED == 0
+    copy_a = scattered and strips > 2
     for_a, begun = space + size * DEPTH * STRIPS * wide, 0
     while begun < depth or (begun == 0 and depth == 0):
         left = depth - begun

@@ -9,9 +9,9 @@ from autograd.kernels.compiled.jit import array, inner, intp, kernel
 from autograd.kernels.compiled.mathematics import choose, tanh
 from autograd.kernels.compiled.product import SIZE, copy_row
 from autograd.kernels.compiled.sequence import (
-    ONE,
     ZERO,
     add_step,
+    bring,
     enter,
     gradients_of,
     new_sums,
@@ -44,49 +44,51 @@ def advance(like, count, row, relu):
             write(like, 0, row, j, tanh(read(like, 0, row, j)))
 
 
-@kernel(lambda T: (array(T, 2, out=True), array(T, 3, out=True), array(T, 2, "A"),
-                   *[array(T, 2)] * 3, intp, array(int64, 3), array(int64, 2),
+@kernel(lambda T: (array(T, 2, out=True), array(T, 3, out=True), array(T, 2, "A"), intp,
+                   *[array(T, 2)] * 2, intp, array(int64, 3), array(int64, 2),
                    array(int64, 1)))  # fmt: skip
-def run_forward(output, h, x, entry, bias, recurrent, relu, steps, tasks, unit):
-    """`output` becomes the states; it comes with the projected input, unless `entry` projects."""
-    hidden, across, size = h.shape[2], output.shape[1], unit[SIZE]
+def run_forward(output, states, x, entry, bias, strips, relu, steps, tasks, unit):
+    """`output` becomes the states.
+
+    It comes with the projected input, or `entry` numbers of that go before the states.
+    """
+    wide, across, size = output.shape[1], states.shape[2], unit[SIZE]
+    hidden = across - entry
     for task in prange(len(tasks)):
         d, first, last = tasks[task, 0], tasks[task, 1], tasks[task, 2]
+        start = bias.ctypes.data + d * bias.strides[0] if bias.size else ZERO
         for s in range(steps.shape[1]):
             begin, n = steps[d, s, 0] + first, min(last, steps[d, s, 1]) - first
             if n <= 0:
                 continue
-            state = h.ctypes.data + d * h.strides[0] + size * first * hidden
-            at = output.ctypes.data + size * (begin * across + d * hidden)
-            if entry.size:
-                times_strips(
-                    unit, x.ctypes.data + begin * x.strides[0], x.strides[0] // size, n,
-                    x.shape[1], entry.ctypes.data + d * entry.strides[0], at, across, hidden, ZERO,
-                    bias.ctypes.data + d * bias.strides[0] if bias.size else ZERO,
-                )  # fmt: skip
+            ahead = steps[d, min(s + 1, steps.shape[1] - 1), 0] + first
+            row = states.ctypes.data + d * states.strides[0] + first * states.strides[1]
+            at = output.ctypes.data + size * (begin * wide + d * hidden)
+            bring(size, x, begin, ahead, n, row, across, entry)
             times_strips(
-                unit, state, hidden, n, hidden, recurrent.ctypes.data + d * recurrent.strides[0],
-                at, across, hidden, ONE, ZERO,
+                unit, row, across, n, across, strips.ctypes.data + d * strips.strides[0], at, wide,
+                hidden, int64(entry == 0), start,
             )  # fmt: skip
             for k in range(n):
-                row = at + size * k * across
-                advance(h, hidden, row, relu)
-                copy_row(size, row, state + size * k * hidden, hidden)
+                new = at + size * k * wide
+                advance(states, hidden, new, relu)
+                copy_row(size, new, row + size * (k * across + entry), hidden)
 
 
 def rnn(x, h, weights, nonlinearity, sizes, reverse):
     """Run the rows x through one layer, with ``"tanh"`` or ``"relu"``: (output, h)."""
     weights_ih, weights_hh, biases = zip(*weights, strict=True)
-    directions, batch, hidden = h.shape
+    directions, _, hidden = h.shape
     output = np.empty((len(x), directions * hidden), x.dtype)
-    x, h, parts = with_rows(x), h.copy("C"), np.split(output, directions, 1)
-    entry, bias = enter(x, batch, weights_ih, biases, parts)
+    x, parts = with_rows(x), np.split(output, directions, 1)
+    states, entry, bias = enter(x, h, weights_ih, biases, parts)
+    strips = packed([w.T[:entry] for w in weights_ih], [w.T for w in weights_hh])
     run_forward(
-        output, h, x, entry, bias, packed([w.T for w in weights_hh]), int(nonlinearity == "relu"),
+        output, states, x, entry, bias, strips, int(nonlinearity == "relu"),
         steps_of(sizes, reverse), tasks(sizes, directions), block(x.dtype.char),
         work=output.size * hidden // 16,
     )  # fmt: skip
-    return output, h
+    return output, np.ascontiguousarray(states[:, :, entry:])
 
 
 @inner

@@ -17,14 +17,15 @@ from numba import prange, types
 from numba.extending import intrinsic
 
 from autograd.kernels.compiled import gemm
-from autograd.kernels.compiled.jit import array, get_num_threads, inner, kernel
+from autograd.kernels.compiled.jit import array, get_num_threads, inner, intp, kernel
 from autograd.kernels.compiled.product import (
     COLUMNS,
-    DEPTH,
     LINE,
+    LONGEST,
     ROWS,
     SIZE,
     TILE,
+    copy_row,
     pack_columns,
 )
 from autograd.kernels.compiled.tile import block, call_tile, prefetch
@@ -92,26 +93,35 @@ def write(typingctx, like, stream, address, index, value):
 ZERO, ONE = np.int64(0), np.int64(1)
 
 
-@kernel(lambda T: (array(T, 2, "A"), array(T, 1, out=True), array(types.int64, 1)))
-def pack_strips(matrix, strips, unit):
-    """Copy a matrix (depth, columns) into strips of the tile's width, one after another."""
-    depth, columns = matrix.shape
+@kernel(lambda T: (array(T, 2, "A"), array(T, 1, out=True), intp, intp, array(types.int64, 1)))
+def pack_strips(matrix, strips, begun, depth, unit):
+    """Copy a matrix into strips of the tile's width, one after another, `depth` rows each.
+
+    The matrix is the part of them that begins with row `begun`.
+    """
+    rows, columns = matrix.shape
     size, wide = unit[SIZE], unit[COLUMNS]
     step, column = matrix.strides[0] // size, matrix.strides[1] // size
     for s in prange((columns + wide - 1) // wide):
         pack_columns(
-            unit, matrix.ctypes.data + size * s * wide * column, step, column, depth,
-            min(wide, columns - s * wide), strips.ctypes.data + size * s * wide * depth,
+            unit, matrix.ctypes.data + size * s * wide * column, step, column, rows,
+            min(wide, columns - s * wide),
+            strips.ctypes.data + size * (s * depth + begun) * wide,
         )  # fmt: skip
 
 
-def packed(matrices: list[np.ndarray]) -> np.ndarray:
-    """The strips of matrices of one shape, a row each."""
-    unit, (depth, columns) = block(matrices[0].dtype.char), matrices[0].shape
+def packed(*parts: list[np.ndarray]) -> np.ndarray:
+    """The strips of matrices of one shape, a row each; each comes in parts, from the top."""
+    depth, columns = sum(len(part[0]) for part in parts), parts[0][0].shape[1]
+    dtype, begun = parts[0][0].dtype, 0
+    unit = block(dtype.char)
     wide = int(unit[COLUMNS])
-    strips = np.empty((len(matrices), -(-columns // wide) * wide * depth), matrices[0].dtype)
-    for matrix, row in zip(matrices, strips, strict=True):
-        pack_strips(matrix, row, unit)
+    strips = np.empty((len(parts[0]), -(-columns // wide) * wide * depth), dtype)
+    for matrices in parts:
+        for matrix, row in zip(matrices, strips, strict=True):
+            if len(matrix):
+                pack_strips(matrix, row, begun, depth, unit)
+        begun += len(matrices[0])
     return strips
 
 
@@ -120,14 +130,14 @@ def times_strips(unit, a, a_row, rows, depth, strips, c, c_row, columns, accumul
     """c (rows, columns) = a (rows, depth) times the packed matrix, plus bias or what c holds."""
     high, wide, size = unit[ROWS], unit[COLUMNS], unit[SIZE]
     tiles = (rows + high - 1) // high
-    for begun in range(0, depth, DEPTH):
+    for begun in range(0, depth, LONGEST):
         for j in range(0, columns, wide):
             strip, done = strips + size * (j * depth + begun * wide), 0
             for t in range(tiles):
                 count = (rows - done) // (tiles - t)
                 call_tile(
                     unit[TILE], a + size * (done * a_row + begun), a_row, 1, strip, wide,
-                    c + size * (done * c_row + j), c_row, min(DEPTH, depth - begun), count,
+                    c + size * (done * c_row + j), c_row, min(LONGEST, depth - begun), count,
                     min(wide, columns - j), accumulate or begun > 0,
                     bias + size * j if bias != 0 else 0, 0,
                 )  # fmt: skip
@@ -139,6 +149,17 @@ def soon_read(start, count):
     """Begin to bring `count` bytes into the second cache."""
     for at in range(start, start + count, LINE):
         prefetch(at)
+
+
+@inner
+def bring(size, x, begin, ahead, n, row, across, entry):
+    """Copy the rows of the input that a step takes in front of its states, `across` numbers apart.
+
+    Those that the next step takes, from `ahead` on, are fetched.
+    """
+    for k in range(n):
+        copy_row(size, x.ctypes.data + (begin + k) * x.strides[0], row + size * k * across, entry)
+        soon_read(x.ctypes.data + (ahead + k) * x.strides[0], size * entry)
 
 
 @inner
@@ -218,8 +239,7 @@ def matmul(a, b, out=None, bias=None, accumulate=False):
         out = np.empty((len(a), b.shape[1]), a.dtype)
     if bias is not None:
         bias = np.ascontiguousarray(bias)
-    gemm.run(a[None], b[None], out[None], bias, accumulate)
-    return out
+    return gemm.run(a, b, out, bias, accumulate)
 
 
 def with_rows(x: np.ndarray) -> np.ndarray:
@@ -228,19 +248,22 @@ def with_rows(x: np.ndarray) -> np.ndarray:
     return x if good and x.flags.aligned else np.ascontiguousarray(x)
 
 
-def enter(x, batch, weights, biases, outs):
+def enter(x, h, weights, biases, outs):
     """Project the input of each direction into one of `outs`; or leave that to the steps.
 
     They do it with the input and the sums in the cache, if a step has rows enough to share what is
-    read of the matrix. Returns what they need: the strips and the biases, or nothing.
+    read of the matrix. Returns the states, with room for the input in front if a step needs it; how
+    wide that is; and the biases that a step then adds.
     """
-    nothing = np.empty((0, 0), x.dtype)
-    if batch >= FEW and weights[0].nbytes <= LARGE:
-        bias = nothing if biases[0] is None else np.stack(biases)
-        return packed([weight.T for weight in weights]), bias
-    for weight, bias, out in zip(weights, biases, outs, strict=True):
-        matmul(x, weight.T, out, bias)
-    return nothing, nothing
+    bias = np.empty((0, 0), x.dtype)
+    if h.shape[1] < FEW or weights[0].nbytes > LARGE:
+        for weight, start, out in zip(weights, biases, outs, strict=True):
+            matmul(x, weight.T, out, start)
+        return h.copy("C"), 0, bias
+    entry = x.shape[1]
+    states = np.empty((*h.shape[:2], entry + h.shape[2]), x.dtype)
+    states[:, :, entry:] = h
+    return states, entry, bias if biases[0] is None else np.stack(biases)
 
 
 def times_states(d, states, first, sizes, reverse, out=None):
@@ -256,8 +279,11 @@ def times_states(d, states, first, sizes, reverse, out=None):
         begin, after, before = slice(0, batch), slice(batch, None), slice(0, len(d) - batch)
         if reverse:
             begin, after, before = slice(len(d) - batch, None), before, after
-        matmul(d[begin].T, first, out)
-        return matmul(d[after].T, states[before], out, accumulate=True)
+        # Zeros, from which most sequences start, add nothing to numbers.
+        some = first.any() or not np.isfinite(d[begin]).all()
+        if some:
+            matmul(d[begin].T, first, out)
+        return matmul(d[after].T, states[before], out, accumulate=some)
     started, current = np.empty(states.shape, states.dtype), first.copy()
     for begin, n in steps_of(sizes, (reverse,))[0].tolist():
         started[begin : begin + n] = current[:n]
@@ -277,9 +303,8 @@ def over_states(d, states, first, sizes, reverse):
 
 
 def times_input(d, x, directions):
-    """The gradients of the matrices of the input: parts of ``d.T @ x``."""
-    both, rows = matmul(d.T, x), d.shape[1] // directions
-    return [both[k * rows : (k + 1) * rows] for k in range(directions)]
+    """The gradient of the matrix of the input of each direction: ``d.T @ x``."""
+    return [matmul(columns_of(d, k, directions).T, x) for k in range(directions)]
 
 
 def over_input(d, weights):
