@@ -36,7 +36,7 @@ from models.training.recipe import Recipe, section
 from models.training.run import Run
 from models.tree_search import Search, allowed
 from nn import functional as F
-from nn.norm import norm_relu
+from nn.norm_relu import norm_relu
 
 Player = Callable[[list], list[int]]  # positions of several games -> a move for each
 

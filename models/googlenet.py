@@ -24,7 +24,7 @@ from models.image_size import expect_images
 from models.training import show
 from models.training.recipe import Recipe, graded
 from nn import functional as F
-from nn.norm import norm_relu
+from nn.norm_relu import norm_relu
 
 # Of each block: channels of 1 x 1; before and after 3 x 3; before and after "5 x 5"; after pooling.
 BLOCKS = {

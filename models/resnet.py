@@ -19,7 +19,7 @@ import nn
 from models import datasets
 from models.training import show
 from models.training.recipe import Recipe
-from nn.norm import norm_relu
+from nn.norm_relu import norm_relu
 
 # The kind of block and how many of them each of the four stages has.
 DEPTHS = {

@@ -30,7 +30,7 @@ from models.resnet import conv
 from models.training.recipe import Recipe, classify, section
 from models.training.run import Run
 from nn import functional as F
-from nn.norm import norm_relu
+from nn.norm_relu import norm_relu
 from nn.utils.checkpoint import checkpoint_sequential
 
 WIDTHS = (16, 32, 64)

@@ -9,12 +9,10 @@ import numpy as np
 from autograd.device import check_device
 from autograd.dtypes import get_default_dtype
 from autograd.errors import ShapeError
-from autograd.ops.norm_batch import batch_norm_relu
 from autograd.recording.effects import effect
 from autograd.tensor import Tensor, wrap
 from nn import functional as F
-from nn import hooks, init
-from nn.activation import ReLU
+from nn import init
 from nn.module import Module
 from nn.parameter import empty
 
@@ -89,7 +87,7 @@ class _BatchNorm(_ChannelNorm):
     def forward(self, input, function: Callable = F.batch_norm, **more):
         """Return the normalised input; in training also update the running statistics.
 
-        `norm_relu` asks for a function that does more than normalise.
+        `nn.norm_relu` asks for a function that does more than normalise.
         """
         self._check(input)
         momentum = 0.0 if self.momentum is None else self.momentum
@@ -150,43 +148,6 @@ class BatchNorm3d(_BatchNorm):
     """
 
     ranks = (5,)
-
-
-def norm_relu(norm: Module, relu: Callable, input, residual=None):
-    """Return ``relu(norm(input) + residual)``: of batch normalisation in one pass over memory.
-
-    Where someone might look in between, each is called by itself: when hooks were registered, and
-    for a `norm` or a `relu` that is not exactly one of the library's.
-
-    Parameters
-    ----------
-    norm : Module
-    relu : Module or function
-    input : Tensor
-    residual : Tensor, optional
-
-    Examples
-    --------
-    >>> import autograd as ag, nn
-    >>> from nn.norm import norm_relu
-    >>> x = ag.tensor([[1.0], [3.0]])
-    >>> norm_relu(nn.BatchNorm1d(1), nn.ReLU(), x, residual=x).round(decimals=2).tolist()
-    [[0.0], [4.0]]
-    """
-    if _alone(norm, BatchNorm1d, BatchNorm2d, BatchNorm3d) and (
-        relu is F.relu or _alone(relu, ReLU)
-    ):
-        return norm(input, batch_norm_relu, residual=residual)
-    out = norm(input)
-    return relu(out if residual is None else out + residual)
-
-
-def _alone(module, *kinds: type) -> bool:
-    """Whether a module is of exactly one of these kinds, and nobody listens to it."""
-    if type(module) not in kinds or "forward" in vars(module):
-        return False
-    records = (module._hooks, hooks.everywhere)
-    return not any(any(vars(record).values()) for record in records if record is not None)
 
 
 class _InstanceNorm(_ChannelNorm):

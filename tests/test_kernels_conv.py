@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from autograd.kernels.plain import conv as plain
 
 pytest.importorskip("numba")
-from autograd.kernels.compiled import conv, jit
+from autograd.kernels.compiled import conv, filters, jit
 
 TOLERANCE = {"d": 1e-12, "f": 1e-5}  # of the largest result
 WINOGRAD_TOLERANCE = 2e-5  # of the deviation of the results
@@ -108,6 +108,8 @@ WINOGRAD = {
     "even": (((4, 32, 8, 8), (48, 32, 3, 3)), ((1, 1), ((1, 1), (1, 1)), (1, 1), 1)),
     "odd": (((2, 144, 13, 11), (32, 144, 3, 3)), ((1, 1), ((2, 1), (0, 1)), (1, 1), 1)),
     "blocks": (((8, 32, 18, 16), (96, 32, 3, 3)), ((1, 1), ((0, 0), (0, 0)), (1, 1), 1)),
+    "strided": (((4, 32, 14, 14), (48, 32, 4, 4)), ((2, 2), ((1, 1), (1, 1)), (1, 1), 1)),
+    "strided_odd": (((3, 48, 15, 20), (32, 48, 4, 4)), ((2, 2), ((2, 1), (0, 3)), (1, 1), 1)),
 }
 
 
@@ -159,3 +161,10 @@ def test_relu(problem):
     x, w, b, _ = draw_arrays(shapes, keywords, "f")
     out = conv.forward(x, w, b, *keywords)
     assert np.array_equal(conv.forward(x, w, b, *keywords, relu=True), np.maximum(out, 0))
+
+
+@pytest.mark.parametrize("size", [16, 32, 64])
+def test_a_vector_of_filters_is_copied_and_nothing_behind_it(size):
+    source, target = np.arange(1.0, 33, dtype="f"), np.zeros(32, "f")
+    filters.copy_vector(size, source.ctypes.data, target.ctypes.data)
+    assert np.array_equal(target, np.where(np.arange(32) < size // 4, source, 0))

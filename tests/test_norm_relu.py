@@ -13,7 +13,7 @@ from autograd.errors import GraphError
 from autograd.ops.norm_batch import batch_norm_relu
 from models.resnet import BasicBlock
 from nn import functional as F
-from nn.norm import norm_relu
+from nn.norm_relu import norm_relu
 
 RESIDUALS = {"none": None, "same": (6, 5, 4, 3), "broadcast": (5, 1, 3)}
 

@@ -7,6 +7,7 @@ twice where it would be four times; what comes out is the same.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -25,7 +26,7 @@ from autograd.ops.norm import (
 from autograd.ops.rectifier import relu
 
 
-def _vectors(input, weight, bias) -> tuple:
+def _vectors(input, weight, bias) -> tuple[Any, Any, tuple[int, ...]]:
     """The vectors as they broadcast against `input`, and the axes that share a mean."""
     shape = per_channel(input)
     return reshaped(weight, shape), reshaped(bias, shape), (0, *range(2, input.ndim))
@@ -110,6 +111,8 @@ def _relu_rule(g, input, weight, bias, residual, out, mean, var, eps, needs):
 
 
 batch_norm_relu_train.vjp(("input", "weight", "bias", "residual"), _relu_rule)
+
+
 # -- by either, as layers call it ------------------------------------------------------------------
 
 

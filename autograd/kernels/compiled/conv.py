@@ -12,8 +12,8 @@ the filter.
 An image of one channel is first folded (`fold`), so that its runs are long; one of a few channels,
 row by row (`conv_folded`). Other ways where they are faster: one product for filters of one pixel,
 `depthwise` for narrow groups, `conv_tiny` for tiny images, and `winograd` for filters of
-3 x 3 and many channels, which rounds a little more and which `WINOGRAD` (or the environment
-variable ``NUMBAGRAD_WINOGRAD=0``) switches off.
+3 x 3, or of 4 x 4 that move by 2 pixels, and many channels, which rounds a little more and which
+`WINOGRAD` (or the environment variable ``NUMBAGRAD_WINOGRAD=0``) switches off.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from autograd.kernels.compiled import (
     gemm,
     spread,
     winograd,
+    winograd_plan,
 )
 from autograd.kernels.compiled.conv_plan import (
     joined_runs,
@@ -236,8 +237,10 @@ def forward(x, w, bias, stride, padding, dilation, groups, relu=False):
         images, suited = channels_last(x), (x.dtype, x.shape, w.shape, size)
         if conv_tiny.suits(*suited, stride, dilation, groups):
             conv_tiny.forward(images, w, out, bias, offsets[0], relu)
-        elif WINOGRAD and winograd.suits(*suited, stride, dilation, groups):
-            winograd.forward(images, np.ascontiguousarray(w), out, bias, offsets[0], relu)
+        elif WINOGRAD and winograd_plan.suits(*suited, stride, dilation, groups):
+            winograd.forward(
+                images, np.ascontiguousarray(w), out, bias, offsets[0], tuple(stride), relu
+            )  # fmt: skip
         else:
             packed = packed_filters(w, range(len(offsets)), groups, True)
             _correlate(images, packed, offsets, out, bias, stride, relu)
@@ -307,8 +310,10 @@ def input_gradient(g, w, x_shape, stride, padding, dilation, groups):
         depthwise.input_gradient(errors, w, dx, stride, padding, dilation)
     elif conv_tiny.suits(*suited, stride, dilation, groups):
         conv_tiny.forward(errors, w, dx, None, corner, turned=True)
-    elif WINOGRAD and winograd.suits(*suited, stride, dilation, groups):
-        winograd.forward(errors, np.ascontiguousarray(w), dx, None, corner, turned=True)
+    elif WINOGRAD and winograd_plan.suits(*suited, stride, dilation, groups):
+        winograd.forward(
+            errors, np.ascontiguousarray(w), dx, None, corner, tuple(stride), turned=True
+        )  # fmt: skip
     elif groups == 1 and given < FEW_INPUTS and max(dilation) == 1:
         spread.input_gradient(errors, w, dx, stride, padding)
     else:
@@ -364,8 +369,9 @@ def weight_gradient(g, x, w_shape, stride, padding, dilation, groups):
         return dw.reshape(w_shape)
     elif conv_tiny.suits(*suited, stride, dilation, groups):
         return conv_tiny.weight_gradient(errors, channels_last(x), offsets[0]).reshape(w_shape)
-    elif WINOGRAD and winograd.suits(*suited, stride, dilation, groups):
-        return winograd.weight_gradient(errors, channels_last(x), offsets[0]).reshape(w_shape)
+    elif WINOGRAD and winograd_plan.suits(*suited, stride, dilation, groups):
+        dw = winograd.weight_gradient(errors, channels_last(x), offsets[0], tuple(stride))
+        return dw.reshape(w_shape)
     else:
         runs, length = joined_runs(offsets, given, groups)
         count = len(offsets) * given

@@ -18,10 +18,12 @@ from autograd.kernels.compiled.memory import workspace
 from autograd.kernels.compiled.product import COLUMNS, LANES, ROWS, SIZE, TILE
 from autograd.kernels.compiled.tile import block, call_tile
 from autograd.kernels.compiled.vectors import Vectors
-from autograd.kernels.compiled.winograd_transform import TAPS, apart, interleaved, store, strided
+from autograd.kernels.compiled.winograd_tiles import apart
+from autograd.kernels.compiled.winograd_transform import interleaved, square_at, store
 
 MOST_PIXELS = 2  # along an axis of the output
 FEWEST_IMAGES, FEWEST_CHANNELS = 8, 32  # for which tiles are filled
+TAPS = 3
 FILTER = TAPS * TAPS
 int64 = types.int64
 
@@ -72,7 +74,7 @@ def weave(typingctx, source, step, target):
 
     def codegen(context, builder, signature, arguments):
         v, (source, step, target) = Vectors(builder, types.float32), arguments
-        places = strided(v, source, builder.mul(step, step.type(TAPS)), step, TAPS)
+        places = square_at(v, source, step, TAPS)
         taps = [v.load(place) for row in places for place in row]
         out = interleaved(v, taps)
         store(v, [out], [[v.vector(v.pointer(target), i) for i in range(len(out))]])

@@ -35,7 +35,11 @@ def transpose_part(unit, source, row, rows, columns, end, spare):
 
 @inner
 def copy_vector(count, source, target):
-    """Copy a vector of `count` bytes."""
+    """Copy a vector of `count` bytes: half a chunk, one or two."""
+    if count < CHUNK:
+        copy_number(8, source, target)
+        copy_number(8, source + 8, target + 8)
+        return
     copy_chunk(source, target)
     if count == 2 * CHUNK:
         copy_chunk(source + CHUNK, target + CHUNK)

@@ -61,8 +61,8 @@ def array(of: types.Type, ndim: int, layout: str = "C", out: bool = False) -> ty
 # The files from which others take functions or numbers into their kernels; a test holds the list.
 CORE = (
     "target", "jit", "loops", "apart", "memory", "vectors", "tile", "product", "mathematics",
-    "sequence", "layout", "winograd_transform", "few_code", "conv_few", "turn", "pool_code",
-    "norm_rows", "attention_blocks", "narrow_code",
+    "sequence", "layout", "winograd_transform", "winograd_tiles", "few_code", "conv_few", "turn",
+    "pool_code", "norm_rows", "attention_blocks", "narrow_code",
 )  # fmt: skip
 
 

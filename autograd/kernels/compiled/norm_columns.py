@@ -176,45 +176,43 @@ forward_columns, forward_columns_relu = both(
 
 
 @inner
-def passed(error, value, floor):
-    """The error that comes back to a value: none if that was raised to the floor."""
-    return error if floor is None else choose(value <= floor, floor, error)
+def passed(error, c, row, centre, factor, bias, floor):
+    """The error at column c of a row: none if the result there was raised to the floor.
+
+    To compute that result again takes less time than to read it.
+    """
+    if floor is None:
+        return error[c]
+    return choose((row[c] - centre[c]) * factor[c] + bias[c] <= floor, floor, error[c])
 
 
 @inner
 def add_products(g, x, centre, factor, bias, floor, first, last, near, product):
-    """The sums of g and of g * (x - centre) in each column of rows `first` to `last`.
-
-    Only of g that passes; to compute the result again takes less time than to read it.
-    """
+    """The sums of g that passes, and of it times x - centre, in each column of some rows."""
     columns, twos = len(near), last - (last - first) % 2
     near[:] = 0
     product[:] = 0
     for r in range(first, twos, 2):
         g0, g1, x0, x1 = g[r], g[r + 1], x[r], x[r + 1]
         for c in range(columns):
-            off0, off1 = x0[c] - centre[c], x1[c] - centre[c]
-            error0 = passed(g0[c], off0 * factor[c] + bias[c], floor)
-            error1 = passed(g1[c], off1 * factor[c] + bias[c], floor)
+            error0 = passed(g0, c, x0, centre, factor, bias, floor)
+            error1 = passed(g1, c, x1, centre, factor, bias, floor)
             near[c] += error0 + error1
-            product[c] += error0 * off0 + error1 * off1
+            product[c] += error0 * (x0[c] - centre[c]) + error1 * (x1[c] - centre[c])
     for r in range(twos, last):
         error, row = g[r], x[r]
         for c in range(columns):
-            off = row[c] - centre[c]
-            through = passed(error[c], off * factor[c] + bias[c], floor)
-            near[c] += through
-            product[c] += through * off
+            error0 = passed(error, c, row, centre, factor, bias, floor)
+            near[c] += error0
+            product[c] += error0 * (row[c] - centre[c])
 
 
 @inner
 def sums_of_block(g, x, weight, bias, mean, var, eps, floor, first, last, own):
-    """The same of a block, in the first two rows of `own`; the third is left with the centres, the
-    fourth with the factors."""
+    """The same of a block, in the first two rows of `own`; in the next the centres and factors."""
     apart()
-    total, product, centre, factor, near, near_product = (
-        own[0], own[1], own[2], own[3], own[4], own[5],
-    )  # fmt: skip
+    total, product, centre, factor = own[0], own[1], own[2], own[3]
+    near, near_product = own[4], own[5]
     each = len(total) // len(mean)
     total[:] = 0
     product[:] = 0
@@ -252,18 +250,19 @@ def join_sums(parts, rows, weight, var, eps, total, dvectors):
         for c in range(first, last):
             parts[0, 0, c] = whole * inverse / (rows * each)
             parts[0, 1, c] = product * (inverse * inverse * inverse) / (rows * each)
+            parts[0, 4, c] = inverse * weight[c]
 
 
 @inner
 def write_gradient(g, x, factors, bias, floor, first, last, dx):
     apart()
     shared, slope, centre, factor = factors[0], factors[1], factors[2], factors[3]
+    scale = factors[4]  # the factor, but rounded once
     for r in range(first, last):
         error, row, to = g[r], x[r], dx[r]
         for c in range(len(factor)):
-            off = row[c] - centre[c]
-            through = passed(error[c], off * factor[c] + bias[c], floor)
-            to[c] = factor[c] * through - shared[c] - slope[c] * off
+            through = passed(error, c, row, centre, factor, bias, floor)
+            to[c] = scale[c] * through - shared[c] - slope[c] * (row[c] - centre[c])
 
 
 def columns_gradients(g, x, weight, bias, mean, var, eps, floor, dx, dvectors, parts, total):

@@ -79,9 +79,11 @@ forward_planes, forward_planes_relu = both(
 
 
 @inner
-def passed(error, value, floor):
-    """See `norm_columns`."""
-    return error if floor is None else choose(value <= floor, floor, error)
+def passed(errors, i, values, centre, factor, shift, floor):
+    """The error at place i of a plane: none if the result there was raised to the floor."""
+    if floor is None:
+        return errors[i]
+    return choose((values[i] - centre) * factor + shift <= floor, floor, errors[i])
 
 
 @inner
@@ -90,6 +92,7 @@ def group_gradient(g, x, group, weight, bias, mean, var, eps, floor, dx, sums):
     outer, _, each, size = x.shape
     number = x.dtype.type
     centre, deviation = mean[group], np.sqrt(var[group] + eps)
+    scale = number(1) / deviation
     common, along = 0.0, 0.0
     for e in range(each):
         plane = group * each + e
@@ -98,34 +101,33 @@ def group_gradient(g, x, group, weight, bias, mean, var, eps, floor, dx, sums):
         whole, product = 0.0, 0.0
         for o in range(outer):
             total, products = number(0), number(0)
-            error, row = g[o, group, e], x[o, group, e]
+            errors, values = g[o, group, e], x[o, group, e]
             for i in range(size):
-                off = row[i] - centre
-                through = passed(error[i], off * factor + shift, floor)
-                total += through
-                products += through * off
+                error = passed(errors, i, values, centre, factor, shift, floor)
+                total += error
+                products += error * (values[i] - centre)
             whole += total
             product += products
-        sums[0, plane], sums[1, plane] = product / deviation, whole
-        common += whole * factor
-        along += product * factor
+        sums[0, plane], sums[1, plane] = product * scale, whole
+        common += whole * weight[own]
+        along += product * weight[own]
     count = outer * each * size
-    shared, slope = number(common / count), number(along / (count * (var[group] + eps)))
+    shared = number(common * scale / count)
+    slope = number(along * scale * scale * scale / count)
     for o in range(outer):
         for e in range(each):
             own = (group * each + e) % len(weight)
-            factor, shift = weight[own] / deviation, bias[own]
-            error, row, to = g[o, group, e], x[o, group, e], dx[o, group, e]
+            factor, shift, scaled = weight[own] / deviation, bias[own], weight[own] * scale
+            errors, values, to = g[o, group, e], x[o, group, e], dx[o, group, e]
             for i in range(size):
-                off = row[i] - centre
-                through = passed(error[i], off * factor + shift, floor)
-                to[i] = factor * through - shared - slope * off
+                error = passed(errors, i, values, centre, factor, shift, floor)
+                to[i] = scaled * error - shared - slope * (values[i] - centre)
 
 
 def planes_gradients(g, x, weight, bias, mean, var, eps, floor, dx, dvectors, sums):
     """The gradients: `dvectors` of the weight and the bias, `sums` the same for each plane.
 
-    Of those that pass, as with columns.
+    They are of the errors that pass, and nothing was added.
     """
     for group in prange(x.shape[1]):
         group_gradient(g, x, group, weight, bias, mean, var, eps, floor, dx, sums)

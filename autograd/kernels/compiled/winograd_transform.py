@@ -1,9 +1,9 @@
-"""Convolution by filters of 3 x 3 with a quarter of the multiplications: Winograd's F(4x4, 3x3).
+"""Convolution with a fraction of the multiplications: Winograd's F(4x4, 3x3) and F(4x4, 2x2).
 
 A correlation is a product of polynomials, and polynomials are multiplied by multiplying their
 values at enough points (Toom and Cook; Winograd; for images Lavin and Gray, "Fast Algorithms for
-Convolutional Neural Networks", 2015). A tile of 4 x 4 outputs sees 6 x 6 inputs. With B, G and A
-the evaluations at six points (one of them infinity),
+Convolutional Neural Networks", 2015). A tile of 4 x 4 outputs sees 6 x 6 inputs by a filter of
+3 x 3. With B, G and A the evaluations at six points (one of them infinity),
 
     tile of outputs = A^T [ (G filter G^T) * (B^T inputs B) ] A
 
@@ -11,46 +11,71 @@ where * is by elements, 36 products instead of 144; the sum over channels makes 
 product of matrices. The gradient of the input is the same with the filter turned around; that of
 the weight is the adjoint, ``G^T [ (A errors A^T) * (B^T inputs B) ] G``, summed over all tiles.
 
+A filter of 4 x 4 that moves by 2 pixels is four of 2 x 2 that move by 1, one for each residue of a
+pixel's place: five points, 25 products instead of 64.
+
+What is at infinity tells only of a tile's last row or column of outputs. Tiles that need not be
+full, for the outputs are no multiple of 4, do without: 7 pixels are 4 and 3.
+
 Rounding errors grow with the size of the numbers in the matrices. The points 0, +-1/sqrt(2),
 +-sqrt(2) and infinity keep them small: the error is about 1e-6 of the deviation of the results
-(root mean square; 1e-5 at most), five times that of the direct sum in float32. An infinity or NaN
-reaches, as NaN, all of the tile that sees it.
+(root mean square; 1e-5 at most), five times that of the direct sum in float32. It is three times
+for filters of 2 x 2 with the points +-2/5, +-5/4 and infinity, the best of those tried. An infinity
+or NaN reaches, as NaN, all of the tile that sees it.
 """
 
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from autograd.kernels.compiled.jit import inner
-from autograd.kernels.compiled.memory import ALIGNED as LINE
 from autograd.kernels.compiled.tile import transposed
 from autograd.kernels.compiled.vectors import Vectors, integer
-from autograd.kernels.compiled.vectors import fetch as emit_fetch
 
-OUTPUTS, TAPS, POINTS = 4, 3, 6  # along an axis
-ELEMENTS = POINTS * POINTS
+OUTPUTS = 4  # along an axis, of all forms
 
 
-def matrices() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """B^T (6, 6), G (6, 3) and A (6, 4); rows 1 and 2, and 3 and 4, are of a pair of points +-p."""
-    points = np.array([0, math.sqrt(0.5), -math.sqrt(0.5), math.sqrt(2), -math.sqrt(2)])
-    b, g, a = np.zeros((POINTS, POINTS)), np.zeros((POINTS, TAPS)), np.zeros((POINTS, OUTPUTS))
+class Form(NamedTuple):
+    """The algorithm for filters of one size."""
+
+    side: int  # of a filter in memory
+    places: list[int]  # of its taps there
+    b: np.ndarray  # B^T
+    g: np.ndarray
+    a: np.ndarray
+
+    @property
+    def points(self) -> int:
+        return len(self.b)
+
+    @property
+    def taps(self) -> int:
+        return self.g.shape[1]
+
+
+def form(side, places, *points) -> Form:
+    """With the matrices for these points and infinity: zero first if it is one, then pairs +-p."""
+    count, taps = len(points) + 1, math.isqrt(len(places))
+    b, g, a = np.zeros((count, count)), np.zeros((count, taps)), np.zeros((count, OUTPUTS))
     for i, point in enumerate(points):
         others = np.delete(points, i)
         b[i, :-1] = np.poly(others)[::-1]
-        g[i] = point ** np.arange(TAPS) / np.prod(point - others)
+        g[i] = point ** np.arange(taps) / np.prod(point - others)
         a[i] = point ** np.arange(OUTPUTS)
     b[-1] = np.poly(points)[::-1]
     g[-1, -1] = a[-1, -1] = 1  # infinity: the highest coefficient
-    return tuple(np.where(abs(m - m.round(12)) < 1e-14, m.round(12), m) for m in (b, g, a))
+    b, g, a = (np.where(abs(m - m.round(12)) < 1e-14, m.round(12), m) for m in (b, g, a))
+    return Form(side, list(places), b, g, a)
 
 
-B, G, A = matrices()
+WHOLE = form(3, range(9), 0.0, 0.5**0.5, -(0.5**0.5), 2**0.5, -(2**0.5))  # filters of 3 x 3
+QUARTER = form(4, [0, 2, 8, 10], 0.4, -0.4, 1.25, -1.25)  # of 4 x 4, every second row and column
+MOST_POINTS = WHOLE.points
 
 # -- the transformations, emitted as vector code ---------------------------------------------------
 
@@ -73,20 +98,21 @@ def constant(v: Vectors, number: float):
 
 def evaluate(v: Vectors, matrix, values):
     """``matrix @ values``: at points p and -p the even powers agree, the odd ones are opposite."""
-    out = [combine(v, matrix[0], values)]
-    for row in matrix[1], matrix[3]:
+    out = [combine(v, row, values) for row in matrix[:-5]]
+    for row in matrix[-5], matrix[-3]:
         even = combine(v, row[::2], values[::2])
         odd = combine(v, row[1::2], values[1::2])
         out += [v.builder.fadd(even, odd), v.builder.fsub(even, odd)]
-    return [*out, combine(v, matrix[5], values)]
+    return [*out, combine(v, matrix[-1], values)]
 
 
 def collect(v: Vectors, matrix, values):
     """``matrix.T @ values``, by the same symmetry."""
-    add, sub, (zero, p, minus_p, q, minus_q, infinity) = v.builder.fadd, v.builder.fsub, values
+    add, sub, (*zero, p, minus_p, q, minus_q, infinity) = v.builder.fadd, v.builder.fsub, values
     pairs = [(add(p, minus_p), add(q, minus_q)), (sub(p, minus_p), sub(q, minus_q))]
+    rows = [*range(len(zero)), -5, -3, -1]
     return [
-        combine(v, column[[0, 1, 3, 5]], (zero, *pairs[power % 2], infinity))
+        combine(v, column[rows], (*zero, *pairs[power % 2], infinity))
         for power, column in enumerate(matrix.T)
     ]
 
@@ -98,11 +124,11 @@ def both(v: Vectors, along, matrix, square):
     return [list(row) for row in zip(*columns, strict=True)]
 
 
-def strided(v: Vectors, start, row, step, size):
-    """The places of a square of vectors in memory, `row` and `step` numbers apart."""
+def square_at(v: Vectors, start, step, size):
+    """The places of a square of vectors in memory, `step` numbers apart."""
     start = v.pointer(start)
-    rows = [v.offset(start, row, i) for i in range(size)]
-    return [[v.vector(v.offset(place, step, j)) for j in range(size)] for place in rows]
+    rows = [v.offset(start, step, i * size) for i in range(size)]
+    return [[v.vector(v.offset(row, step, j)) for j in range(size)] for row in rows]
 
 
 def listed(v: Vectors, table, offset, size):
@@ -131,66 +157,77 @@ def of_tile(along, matrix, size):
     """The intrinsic that transforms a tile of an image, its elements at the places of a table."""
 
     @intrinsic
-    def transform(typingctx, table, offset, target, row, step):
+    def transform(typingctx, table, offset, target, step):
         def codegen(context, builder, signature, arguments):
             v, (table, offset, *target) = Vectors(builder, types.float32), arguments
             square = load(v, listed(v, table, offset, size))
-            store(v, both(v, along, matrix, square), strided(v, *target, POINTS))
+            store(v, both(v, along, matrix, square), square_at(v, *target, len(matrix)))
+            return context.get_dummy_value()
+
+        return types.void(*[types.intp] * 4), codegen
+
+    return transform
+
+
+def to_tile(form: Form):
+    """The intrinsic that gives A^T results A and a bias to the places of a table."""
+
+    @intrinsic
+    def transform(typingctx, source, step, table, offset, bias, relu):
+        def codegen(context, builder, signature, arguments):
+            v, (*source, table, offset, bias, relu) = Vectors(builder, types.float32), arguments
+            square = both(v, collect, form.a, load(v, square_at(v, *source, form.points)))
+            bias = v.load(v.vector(v.pointer(bias)))
+            asked = builder.icmp_signed("!=", relu, integer(0))
+            least = builder.select(asked, constant(v, 0.0), constant(v, -math.inf))
+
+            def finish(value):
+                value = builder.fadd(value, bias)
+                return builder.select(builder.fcmp_ordered("<", value, least), v.zero, value)
+
+            square = [[finish(value) for value in values] for values in square]
+            store(v, square, listed(v, table, offset, OUTPUTS))
+            return context.get_dummy_value()
+
+        return types.void(*[types.intp] * 6), codegen
+
+    return transform
+
+
+def lines(v: Vectors, form: Form):
+    """Where a filter is read, a vector at a time: from which number on, and of these its taps."""
+    for first in range(0, form.places[-1] + 1, v.lanes):
+        taps = [place - first for place in form.places if first <= place < first + v.lanes]
+        yield first, taps, bits(v, taps)
+
+
+def bits(v: Vectors, lanes):
+    """The mask that has these lanes."""
+    kind = ir.VectorType(ir.IntType(1), v.lanes)
+    return ir.Constant(kind, [int(lane in lanes) for lane in range(v.lanes)])
+
+
+def from_filter(form: Form):
+    """The intrinsic of G filter G^T, of as many filters as a vector has numbers."""
+
+    @intrinsic
+    def transform(typingctx, source, apart, turned, target, step):
+        def codegen(context, builder, signature, arguments):
+            v, (source, apart, turned, *target) = Vectors(builder, types.float32), arguments
+            rows, values = [v.offset(v.pointer(source), apart, i) for i in range(v.lanes)], []
+            for first, taps, mask in lines(v, form):
+                places = [v.vector(builder.gep(row, [integer(first)])) for row in rows]
+                columns = transposed(v, [v.masked_load(place, mask) for place in places])
+                values += [columns[tap] for tap in taps]
+            asked = builder.icmp_signed("!=", turned, integer(0))
+            values = [builder.select(asked, values[-1 - i], x) for i, x in enumerate(values)]
+            square = [values[i : i + form.taps] for i in range(0, len(values), form.taps)]
+            store(v, both(v, evaluate, form.g, square), square_at(v, *target, form.points))
             return context.get_dummy_value()
 
         return types.void(*[types.intp] * 5), codegen
 
     return transform
-
-
-of_inputs, of_errors = of_tile(evaluate, B, POINTS), of_tile(evaluate, A, OUTPUTS)
-
-
-@intrinsic
-def to_outputs(typingctx, source, row, step, table, offset, bias, relu):
-    """A^T results A and a bias, to the places of a table; `relu`: what is negative becomes zero."""
-
-    def codegen(context, builder, signature, arguments):
-        v, (*source, table, offset, bias, relu) = Vectors(builder, types.float32), arguments
-        square = both(v, collect, A, load(v, strided(v, *source, POINTS)))
-        bias = v.load(v.vector(v.pointer(bias)))
-        asked = builder.icmp_signed("!=", relu, integer(0))
-        least = builder.select(asked, constant(v, 0.0), constant(v, -math.inf))
-
-        def finish(value):
-            value = builder.fadd(value, bias)
-            return builder.select(builder.fcmp_ordered("<", value, least), v.zero, value)
-
-        square = [[finish(value) for value in values] for values in square]
-        store(v, square, listed(v, table, offset, OUTPUTS))
-        return context.get_dummy_value()
-
-    return types.void(*[types.intp] * 7), codegen
-
-
-@intrinsic
-def of_filter(typingctx, source, apart, turned, target, row, step):
-    """G filter G^T of as many filters as a vector has numbers, `apart` numbers from each other.
-
-    `turned`: around, so that the last tap is the first.
-    """
-
-    def codegen(context, builder, signature, arguments):
-        v, (source, apart, turned, *target) = Vectors(builder, types.float32), arguments
-        rows, taps = [v.offset(v.pointer(source), apart, i) for i in range(v.lanes)], []
-        for first in range(0, TAPS * TAPS, v.lanes):
-            count = min(v.lanes, TAPS * TAPS - first)
-            mask = v.below(integer(count), 0)
-            places = [v.vector(builder.gep(row, [integer(first)])) for row in rows]
-            block = [v.masked_load(place, mask) for place in places]
-            taps += transposed(v, block)[:count]
-        asked = builder.icmp_signed("!=", turned, integer(0))
-        taps = [builder.select(asked, taps[-1 - i], tap) for i, tap in enumerate(taps)]
-        square = [taps[i : i + TAPS] for i in range(0, TAPS * TAPS, TAPS)]
-        store(v, both(v, evaluate, G, square), strided(v, *target, POINTS))
-        return context.get_dummy_value()
-
-    return types.void(*[types.intp] * 6), codegen
 
 
 def interleaved(v: Vectors, values):
@@ -206,120 +243,52 @@ def interleaved(v: Vectors, values):
     return out
 
 
-@intrinsic
-def to_filter(typingctx, source, row, step, target, adds):
-    """G^T sums G: as many filters as a vector has numbers, one after another.
+def woven(v: Vectors, form: Form, taps):
+    """As many filters as a vector has numbers: where from their begin, a vector, and its mask."""
+    if len(form.places) == form.side**2:  # no gaps
+        for i, row in enumerate(interleaved(v, taps)):
+            yield i * v.lanes, row, bits(v, range(v.lanes))
+        return
+    taps = iter(taps)
+    for first, lanes, mask in lines(v, form):
+        columns = [next(taps) if i in lanes else v.zero for i in range(v.lanes)]
+        for i, row in enumerate(transposed(v, columns)):
+            yield i * form.side**2 + first, row, mask
+
+
+def to_filter(form: Form):
+    """The intrinsic of G^T sums G: as many filters as a vector has numbers, one after another.
 
     `adds`: to those that are there.
     """
 
-    def codegen(context, builder, signature, arguments):
-        v, (*source, target, adds) = Vectors(builder, types.float32), arguments
-        square = both(v, collect, G, load(v, strided(v, *source, POINTS)))
-        asked = builder.icmp_signed("!=", adds, integer(0))
-        held = v.below(builder.select(asked, integer(v.lanes), integer(0)), 0)
-        values = interleaved(v, [tap for taps in square for tap in taps])
-        places = [v.vector(v.pointer(target), i) for i in range(len(values))]
-        before = [v.masked_load(place, held) for place in places]
-        values = [builder.fadd(*pair) for pair in zip(values, before, strict=True)]
-        store(v, [values], [places])
-        return context.get_dummy_value()
+    @intrinsic
+    def transform(typingctx, source, step, target, adds):
+        def codegen(context, builder, signature, arguments):
+            v, (source, step, target, adds) = Vectors(builder, types.float32), arguments
+            square = both(v, collect, form.g, load(v, square_at(v, source, step, form.points)))
+            asked = builder.icmp_signed("!=", adds, integer(0))
+            source, target = v.pointer(source), v.pointer(target)
+            before = builder.select(asked, target, source)  # if not, of what need not be fetched
+            for at, row, mask in woven(v, form, [tap for taps in square for tap in taps]):
+                old, new = (v.vector(builder.gep(base, [integer(at)])) for base in (before, target))
+                held = builder.select(asked, mask, bits(v, []))
+                v.masked_store(builder.fadd(row, v.masked_load(old, held)), new, mask)
+            return context.get_dummy_value()
 
-    return types.void(*[types.intp] * 5), codegen
+        return types.void(*[types.intp] * 4), codegen
 
-
-@intrinsic
-def fetch(typingctx, address, writes):
-    """Have the line of the cache at an address brought in, to be read or (1) written."""
-    if not isinstance(writes, types.IntegerLiteral):
-        return None
-
-    def codegen(context, builder, signature, arguments):
-        place = builder.inttoptr(arguments[0], ir.IntType(8).as_pointer())
-        emit_fetch(builder, place, write=bool(writes.literal_value))
-        return context.get_dummy_value()
-
-    return types.void(types.intp, writes), codegen
+    return transform
 
 
-# -- tiles of images -------------------------------------------------------------------------------
-#
-# `images` are their address, the shape of one (height, width, channels), how many tiles it has
-# (down, across), and the corner that the first of them begins at.
-
-
-@inner
-def apart(count, lanes):
-    """A distance of at least `count` numbers that is an odd number of vectors.
-
-    Places at multiples of it are spread over the cache; those at a power of two share a few lines.
-    """
-    return (count // lanes | 1) * lanes
-
-
-@inner
-def locate(size, images, tile):
-    """The address of the image that a tile is in, and the tile's corner there."""
-    x, (height, width, channels), (down, across), (top, left) = images
-    image, place = tile // (down * across), tile % (down * across)
-    y, x_ = place // across * OUTPUTS + top, place % across * OUTPUTS + left
-    return x + size * image * height * width * channels, y, x_
-
-
-@inner
-def find(size, images, tile, high, outside, table):
-    """List the addresses of a tile's pixels; `outside` stands for what is not in the image."""
-    height, width, channels = images[1]
-    image, top, left = locate(size, images, tile)
-    for i in range(high):
-        y = top + i
-        row = image + size * (y * width + left) * channels
-        for j in range(high):
-            inside = 0 <= y < height and 0 <= left + j < width
-            table[i * high + j] = row + size * j * channels if inside else outside
-
-
-@inner
-def transform_tiles(size, lanes, images, high, begin, end, channels, deep, outside, table, out,
-                    step):  # fmt: skip
-    """Transform tiles `begin` to `end`: inputs if they are `POINTS` high, else errors.
-
-    Of each chunk of `deep` channels, element e of tile t goes to line t of step e of `out`.
-    """
-    for t in range(begin, end):
-        find(size, images, t, high, outside, table)
-        for c in range(0, channels, lanes):
-            target = out + size * (c // deep * ELEMENTS * step + (t - begin) * deep + c % deep)
-            if high == POINTS:
-                of_inputs(table.ctypes.data, size * c, target, POINTS * step, step)
-            else:
-                of_errors(table.ctypes.data, size * c, target, POINTS * step, step)
-
-
-@inner
-def fetch_rows(begin, end, start, distance, length):
-    """Have rows of memory brought into the cache: distances and lengths in bytes."""
-    for r in range(begin, end):
-        for at in range(start + r * distance, start + r * distance + length, LINE):
-            fetch(at, 0)
-
-
-@inner
-def fetch_tiles(begin, end, size, images, high, count, writes):
-    """Have the pixels of tiles that no other tile shares, `count` channels, brought into the cache.
-
-    `begin` and `end` count rows of pixels, of which each tile has as many as outputs.
-    """
-    height, width, channels = images[1]
-    for row in range(begin, end):
-        image, y, x = locate(size, images, row // OUTPUTS)
-        y += row % OUTPUTS + high - OUTPUTS
-        x += high - OUTPUTS
-        if y < height:
-            for j in range(x, min(width, x + OUTPUTS)):
-                start = image + size * (y * width + j) * channels
-                for at in range(start, start + size * count, LINE):
-                    if writes:
-                        fetch(at, 1)
-                    else:
-                        fetch(at, 0)
+whole_inputs, whole_errors = of_tile(evaluate, WHOLE.b, 6), of_tile(evaluate, WHOLE.a, OUTPUTS)
+whole_outputs, whole_filter, whole_sums = to_tile(WHOLE), from_filter(WHOLE), to_filter(WHOLE)
+quarter_inputs, quarter_errors = (
+    of_tile(evaluate, QUARTER.b, 5),
+    of_tile(evaluate, QUARTER.a, OUTPUTS),
+)
+quarter_outputs, quarter_filter, quarter_sums = (
+    to_tile(QUARTER),
+    from_filter(QUARTER),
+    to_filter(QUARTER),
+)
