@@ -193,7 +193,7 @@ def vgg16_small(lib: Lib):
 
 
 def residual_block(lib: Lib, channels, width, stride, bottleneck):
-    nn, F = lib.nn, lib.F
+    nn = lib.nn
     outputs = 4 * width if bottleneck else width
 
     class Block(nn.Module):
