@@ -120,6 +120,6 @@ RECIPE = Recipe(
     },
     bar=0.97,
     seconds=60,
-    quick={"epochs": 6},
-    quick_bar=0.85,
+    quick={"epochs": 9},
+    quick_bar=0.9,
 )

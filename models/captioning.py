@@ -167,6 +167,6 @@ RECIPE = Recipe(
     },
     bar=0.95,
     seconds=30,
-    quick={"epochs": 8, "optim.lr": 8e-3},
-    quick_bar=0.7,
+    quick={"epochs": 14},
+    quick_bar=0.9,
 )

@@ -134,3 +134,9 @@ def test_what_does_not_fit_is_said():
     with pytest.raises(ValueError, match="expected weight of 3 elements"):
         batch_norm_relu(ag.ones(2, 3), None, None, ag.ones(2), training=True)
     assert norm_relu(nn.BatchNorm1d(2), F.relu, ag.ones(0, 2)).shape == (0, 2)
+
+
+def test_a_number_may_stand_for_the_residual():
+    x = ag.randn(4, 3, 2, 2)
+    norm = nn.BatchNorm2d(3)
+    assert (norm_relu(norm, F.relu, x, 0.5) == F.relu(norm(x) + 0.5)).all()

@@ -203,7 +203,8 @@ def batch_norm_relu(
     residual: Array | None = None,
 ):
     """Return ``relu(batch_norm(input, ...) + residual)``; in training in one op."""
-    like = residual is None or (residual.shape, residual.dtype) == (input.shape, input.dtype)
+    shape, dtype = getattr(residual, "shape", ()), getattr(residual, "dtype", None)
+    like = residual is None or (shape, dtype) == (input.shape, input.dtype)  # not a number, say
     if training and like and math.prod(input.shape):
         _check(input, running_mean, running_var, weight, bias, training, eps)
         out, (mean, var) = batch_norm_relu_train.full(input, weight, bias, residual, eps)
