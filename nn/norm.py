@@ -250,9 +250,9 @@ class LayerNorm(Module):
         """Start from weight 1 and bias 0."""
         _ones_and_zeros(self)
 
-    def forward(self, input):
-        """Return the normalised input."""
-        return F.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
+    def forward(self, input, function: Callable = F.layer_norm, **more):
+        """Return the normalised input; `nn.norm_relu` asks for a function that does more."""
+        return function(input, self.normalized_shape, self.weight, self.bias, self.eps, **more)
 
     def extra_repr(self) -> str:
         affine = self.elementwise_affine
@@ -326,9 +326,9 @@ class GroupNorm(Module):
         """Start from weight 1 and bias 0."""
         _ones_and_zeros(self)
 
-    def forward(self, input):
-        """Return the normalised input."""
-        return F.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)
+    def forward(self, input, function: Callable = F.group_norm, **more):
+        """Return the normalised input; `nn.norm_relu` asks for a function that does more."""
+        return function(input, self.num_groups, self.weight, self.bias, self.eps, **more)
 
     def extra_repr(self) -> str:
         return (

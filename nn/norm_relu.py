@@ -1,19 +1,29 @@
-"""Batch normalisation and the ReLU after it, as one op where nobody looks in between."""
+"""A normalisation and the ReLU after it, as one op where nobody looks in between."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+from autograd.ops.norm import is_like, layer_norm_relu
 from autograd.ops.norm_batch import batch_norm_relu
+from autograd.ops.norm_group import group_norm_relu
 from nn import functional as F
 from nn import hooks
 from nn.activation import ReLU
 from nn.module import Module
-from nn.norm import BatchNorm1d, BatchNorm2d, BatchNorm3d
+from nn.norm import BatchNorm1d, BatchNorm2d, BatchNorm3d, GroupNorm, LayerNorm
+
+FUSED: dict[type, Callable] = {
+    BatchNorm1d: batch_norm_relu,
+    BatchNorm2d: batch_norm_relu,
+    BatchNorm3d: batch_norm_relu,
+    GroupNorm: group_norm_relu,
+    LayerNorm: layer_norm_relu,
+}
 
 
 def norm_relu(norm: Module, relu: Callable, input, residual=None):
-    """Return ``relu(norm(input) + residual)``; in training by batch normalisation's own kernel.
+    """Return ``relu(norm(input) + residual)``, by a kernel that does all three at once.
 
     It passes over memory no more often than for the norm alone. Where someone might look in
     between, each is called by itself: if either has hooks, or is not exactly one of the library's.
@@ -21,6 +31,7 @@ def norm_relu(norm: Module, relu: Callable, input, residual=None):
     Parameters
     ----------
     norm : Module
+        Batch, group or layer normalisation; any other is called by itself.
     relu : Module or function
     input : Tensor
     residual : Tensor, optional
@@ -33,17 +44,22 @@ def norm_relu(norm: Module, relu: Callable, input, residual=None):
     >>> norm_relu(nn.BatchNorm1d(1), nn.ReLU(), x, residual=x).round(decimals=2).tolist()
     [[0.0], [4.0]]
     """
-    if _alone(norm, BatchNorm1d, BatchNorm2d, BatchNorm3d) and (
-        relu is F.relu or _alone(relu, ReLU)
-    ):
-        return norm(input, batch_norm_relu, residual=residual)
+    function = _fused(norm, relu)
+    if function and is_like(residual, input):
+        return norm(input, function, residual=residual)
     out = norm(input)
     return relu(out if residual is None else out + residual)
 
 
-def _alone(module, *kinds: type) -> bool:
-    """Whether a module is of exactly one of these kinds, and nobody listens to it."""
-    if type(module) not in kinds or "forward" in vars(module):
+def _fused(norm, relu) -> Callable | None:
+    """The op that does both, or None if each is to be called by itself."""
+    plain = relu is F.relu or (type(relu) is ReLU and _unwatched(relu))
+    return FUSED.get(type(norm)) if plain and _unwatched(norm) else None
+
+
+def _unwatched(module: Module) -> bool:
+    """Whether nobody listens to a module, nor has given it another forward."""
+    if "forward" in vars(module):
         return False
     records = (module._hooks, hooks.everywhere)
     return not any(any(vars(record).values()) for record in records if record is not None)

@@ -1,4 +1,4 @@
-"""Batch normalisation, a residual and ReLU in one op: as if they were three, also to hooks."""
+"""Normalisation, a residual and ReLU in one op: as if they were three, also to hooks."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def run(function, norm, x, residual, relu):
     x, residual = (a if a is None else a.detach().requires_grad_() for a in (x, residual))
     out = function(norm, relu, x, residual)
     (out * ag.arange(out.numel()).reshape(out.shape).cos()).sum().backward()
-    grads = [a.grad for a in (x, residual, norm.weight, norm.bias) if a is not None]
+    grads = [a.grad.clone() for a in (x, residual, *norm.parameters()) if a is not None]
     return [a.numpy() for a in (out.detach(), *grads, *norm.buffers())]
 
 
@@ -61,6 +61,33 @@ def test_the_same_as_three_things(training, dtype, residual, last, momentum, see
         np.testing.assert_allclose(found, wanted, rtol=tolerance, atol=tolerance)
 
 
+@pytest.mark.parametrize("kind", ["group", "layer", "layer 2d"])
+@pytest.mark.parametrize("dtype", [ag.float32, ag.float64])
+@pytest.mark.parametrize("residual", ["none", "same", "broadcast"])
+@given(last=st.booleans(), affine=st.booleans(), seed=st.integers(0, 1000))
+def test_other_norms_the_same_as_three_things(kind, dtype, residual, last, affine, seed):
+    rng = np.random.default_rng(seed)
+    norm = {
+        "group": lambda: nn.GroupNorm(2, 4, affine=affine, dtype=dtype),
+        "layer": lambda: nn.LayerNorm(3, elementwise_affine=affine, dtype=dtype),
+        "layer 2d": lambda: nn.LayerNorm((5, 3), elementwise_affine=affine, dtype=dtype),
+    }[kind]()
+    with ag.no_grad():
+        for values in norm.parameters():
+            values.copy_(ag.tensor(rng.normal(size=values.shape)))
+    x = ag.tensor(rng.normal(size=(6, 4, 5, 3)), dtype=dtype)
+    x = x.contiguous(memory_format=ag.channels_last) if last else x
+    shape = {"none": None, "same": (6, 4, 5, 3), "broadcast": (5, 1)}[residual]
+    added = None if shape is None else ag.tensor(rng.normal(size=shape), dtype=dtype)
+    results = []
+    for function in (norm_relu, three_things):
+        results.append(run(function, norm, x, added, nn.ReLU()))
+        norm.zero_grad()
+    tolerance = 2e-5 if dtype == ag.float32 else 1e-12
+    for found, wanted in zip(*results, strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=tolerance, atol=tolerance)
+
+
 def name_of(out):
     return out.grad_fn.name()
 
@@ -70,6 +97,8 @@ def test_one_op_where_nobody_looks_in_between():
     for relu in (nn.ReLU(), nn.ReLU(inplace=True), F.relu):
         assert name_of(norm_relu(layer(ag.float32), relu, x)) == "batch_norm_relu"
         assert name_of(norm_relu(layer(ag.float32), relu, x, x)) == "batch_norm_relu"
+        assert name_of(norm_relu(nn.GroupNorm(5, 5), relu, x, x)) == "group_norm_relu"
+        assert name_of(norm_relu(nn.LayerNorm(3), relu, x, x)) == "layer_norm_relu"
 
 
 class Louder(nn.BatchNorm2d):
@@ -79,7 +108,7 @@ class Louder(nn.BatchNorm2d):
 
 def test_three_where_something_else_is_asked_for():
     x = ag.randn(2, 4, 3, 3)
-    assert name_of(norm_relu(nn.GroupNorm(2, 4), nn.ReLU(), x)) == "relu"
+    assert name_of(norm_relu(nn.InstanceNorm2d(4, affine=True), nn.ReLU(), x)) == "relu"
     assert name_of(norm_relu(nn.BatchNorm2d(4), nn.ReLU6(), x)) == "relu6"
     assert name_of(norm_relu(nn.BatchNorm2d(4), F.leaky_relu, x)) == "leaky_relu"
     louder = Louder(4)

@@ -16,7 +16,7 @@ def forward(x, weight, bias, axes, eps):
 
 
 def forward_relu(x, residual, weight, bias, axes, eps):
-    """Return relu(x normalised + residual), the mean and the variance; not by layer norm's axes."""
+    """Return relu(x normalised + residual), the mean and the variance."""
     family = _family(x, residual, weight, bias)
     return family.forward_relu(x, residual, weight, bias, axes, eps)
 

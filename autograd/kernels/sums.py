@@ -18,10 +18,12 @@ def sum_rows(x: np.ndarray) -> np.ndarray:
 
 def all_but(x: np.ndarray, axis: int) -> np.ndarray:
     """Sum over all axes but one; fast where that one lies innermost in memory, or planes do."""
+    if x.ndim == 2 and axis in (1, -1) and x.flags.c_contiguous:
+        return sum_rows(x)
     last = axis in (-1, x.ndim - 1)
     moved = x if last else np.moveaxis(x, axis, -1)
     if moved.flags.c_contiguous:
-        return sum_rows(moved if moved.ndim == 2 else moved.reshape(-1, moved.shape[-1]))
+        return sum_rows(moved.reshape(-1, moved.shape[-1]))
     if axis % x.ndim == 1 and x.flags.c_contiguous and worth(x.size, x):
         return compiled("sums").sum_planes(x)
     return np.add.reduce(x, axis=tuple(i for i in range(x.ndim) if i != axis % x.ndim))

@@ -49,6 +49,7 @@ from autograd.ops import (  # noqa: F401 - imported for the records they enter
     multi_head_attention,
     norm,
     norm_batch,
+    norm_group,
     ordering,
     pieces,
     piecewise,

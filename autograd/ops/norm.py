@@ -3,8 +3,11 @@
     (input - mean) / sqrt(var + eps) * weight + bias,
 
 with different axes sharing a mean and a variance. The rule is a fused kernel; for higher
-derivatives each op names the same computation composed of other ops as its reference. Batch
-normalisation, which also has running averages, is in `norm_batch`.
+derivatives each op names the same computation composed of other ops as its reference. Here is what
+they share, and layer normalisation; the others are in `norm_batch` and `norm_group`.
+
+Where a sum and ReLU follow, as in residual networks, each has an op that does all three. Memory is
+passed over no more often than for the norm alone; what comes out is the same.
 """
 
 from __future__ import annotations
@@ -16,17 +19,18 @@ import numpy as np
 from autograd import kernels
 from autograd.errors import DtypeError, ShapeError
 from autograd.op import Array, composite, op
+from autograd.ops.rectifier import relu
 from autograd.recording.effects import effect
 from autograd.tensor import Tensor
 from autograd.versions import wrote
 
 
-def _check_float(input) -> None:
+def check_float(input) -> None:
     if input.dtype.kind != "f":
         raise DtypeError(f"expected floats to normalise, got {input.dtype}: convert with .float()")
 
 
-def _check_vector(name: str, vector, channels: int) -> None:
+def check_vector(name: str, vector, channels: int) -> None:
     if vector is not None and vector.shape != (channels,):
         raise ShapeError(
             f"expected {name} of {channels} elements, one a channel, got shape {list(vector.shape)}"
@@ -51,8 +55,23 @@ def reshaped(vector, shape):
     return None if vector is None else vector.reshape(shape)
 
 
-def _backward(g, input, weight, bias, mean, var, axes, eps, needs):
-    return kernels.norm.backward(g, input, weight, bias, mean, var, axes, eps, needs)
+def with_relu(out, residual):
+    """What follows the norm, composed."""
+    return relu(out if residual is None else out + residual)
+
+
+def is_like(residual, input) -> bool:
+    """Whether a residual has the form that the op takes; it may be a number, say."""
+    if residual is None:
+        return True
+    return getattr(residual, "shape", ()) == input.shape and residual.dtype == input.dtype
+
+
+def before_relu(g, out, residual):
+    """The gradient of the sum under the ReLU, and the kernel that takes it through the norm."""
+    if residual is None:
+        return g, kernels.norm.backward_relu  # where g passes, it sees from the input
+    return kernels.activation.relu_gradient(g, out), kernels.norm.backward
 
 
 def per_channel(input) -> tuple[int, ...]:
@@ -63,9 +82,9 @@ def per_channel(input) -> tuple[int, ...]:
 def check_batch(input, vectors: dict) -> None:
     if input.ndim < 2:
         raise ShapeError(f"batch_norm expected an input (N, C, ...), got shape {list(input.shape)}")
-    _check_float(input)
+    check_float(input)
     for name, vector in vectors.items():
-        _check_vector(name, vector, input.shape[1])
+        check_vector(name, vector, input.shape[1])
 
 
 def by_running(input, running_mean, running_var, weight, bias, eps):
@@ -94,124 +113,6 @@ def update_running(running, value, momentum: float, scale: float = 1.0) -> None:
     wrote(array, "batch_norm")
 
 
-# -- instance and group ----------------------------------------------------------------------------
-
-
-def _group_axes(input, num_groups: int) -> tuple[tuple, tuple, tuple]:
-    """The shape with an axis of groups, the axes a group spans, and the shape of the vectors."""
-    n, channels, *rest = input.shape
-    each = channels // num_groups
-    shape = (n, num_groups, each, *rest)
-    return shape, tuple(range(2, len(shape))), (1, num_groups, each) + (1,) * len(rest)
-
-
-def _group_reference(input, weight, bias, num_groups, eps=1e-5):
-    shape, axes, vector = _group_axes(input, num_groups)
-    vectors = reshaped(weight, vector), reshaped(bias, vector)
-    return normalise(input.reshape(shape), *vectors, axes, eps).reshape(input.shape)
-
-
-def _group_samples(rng):
-    x, weight, bias = draw(rng, (2, 4, 2), (4,), (4,))
-    yield (x,), {"num_groups": 2, "weight": weight, "bias": bias}
-    yield (rng.normal(size=(1, 3, 2, 2)),), {"num_groups": 3}
-    yield (rng.normal(size=(2, 3)),), {"num_groups": 1, "eps": 0.1}
-
-
-@op(samples=_group_samples, reference=_group_reference, residuals=("mean", "var"), space="nn")
-def group_norm(
-    input: Array, num_groups: int, weight: Array | None = None, bias: Array | None = None, eps=1e-5
-):
-    """Normalise each sample of ``input`` (N, C, ...) over groups of channels (Wu and He, 2018).
-
-    Parameters
-    ----------
-    num_groups : int
-        Must divide C.
-    weight, bias : (C,), optional
-
-    Examples
-    --------
-    >>> import autograd as ag, nn
-    >>> nn.functional.group_norm(ag.tensor([[1.0, 3.0, 5.0, 9.0]]), 2, eps=0.0).reshape(4)
-    tensor([-1.,  1., -1.,  1.])
-    """
-    if input.ndim < 2:
-        raise ShapeError(f"expected an input (N, C, ...), got shape {list(input.shape)}")
-    _check_float(input)
-    channels = input.shape[1]
-    if num_groups < 1 or channels % num_groups:
-        raise ShapeError(f"expected num_groups to divide the {channels} channels, got {num_groups}")
-    _check_vector("weight", weight, channels)
-    _check_vector("bias", bias, channels)
-    shape, axes, vector = _group_axes(input, num_groups)
-    if math.prod(shape[1:]) == num_groups:
-        raise ShapeError(
-            f"expected more than 1 value per group, got input size {list(input.shape)} and "
-            f"num_groups {num_groups}"
-        )
-    vectors = reshaped(weight, vector), reshaped(bias, vector)
-    out, mean, var = kernels.norm.forward(input.reshape(shape), *vectors, axes, eps)
-    return out.reshape(input.shape), mean, var
-
-
-def _group_rule(g, input, weight, bias, mean, var, num_groups, eps, needs):
-    shape, axes, vector = _group_axes(input, num_groups)
-    vectors = reshaped(weight, vector), reshaped(bias, vector)
-    dx, *rest = _backward(
-        g.reshape(shape), input.reshape(shape), *vectors, mean, var, axes, eps, needs
-    )
-    return reshaped(dx, input.shape), *(reshaped(v, -1) for v in rest)
-
-
-group_norm.vjp(("input", "weight", "bias"), _group_rule)
-
-
-def _instance_samples(rng):
-    running = {"running_mean": rng.normal(size=2), "running_var": rng.uniform(0.5, 2, size=2)}
-    affine = {"weight": rng.normal(size=2), "bias": rng.normal(size=2)}
-    yield (rng.normal(size=(2, 2, 3)),), affine
-    yield (rng.normal(size=(1, 2, 2, 2)),), running | affine | {"use_input_stats": False}
-
-
-@composite(samples=_instance_samples, space="nn")
-def instance_norm(
-    input,
-    running_mean: Array | None = None,
-    running_var: Array | None = None,
-    weight: Array | None = None,
-    bias: Array | None = None,
-    use_input_stats=True,
-    momentum=0.1,
-    eps=1e-5,
-):
-    """Normalise each channel of each sample of ``input`` (N, C, ...) (Ulyanov et al., 2016).
-
-    With running averages given, those move towards the mean over the samples of this batch.
-
-    Examples
-    --------
-    >>> import autograd as ag, nn
-    >>> nn.functional.instance_norm(ag.tensor([[[1.0, 3.0]]]), eps=0.0).reshape(2)
-    tensor([-1.,  1.])
-    """
-    check_batch(input, {"running_mean": running_mean, "running_var": running_var,
-                         "weight": weight, "bias": bias})  # fmt: skip
-    if not use_input_stats:
-        return by_running(input, running_mean, running_var, weight, bias, eps)
-    channels, *rest = input.shape[1:]
-    count = math.prod(rest)
-    if count <= 1:
-        raise ShapeError(
-            "instance_norm expected more than 1 spatial element when training, got input size "
-            f"{list(input.shape)}"
-        )
-    out, (mean, var) = group_norm.full(input, channels, weight, bias, eps)
-    update_running(running_mean, mean, momentum)
-    update_running(running_var, var, momentum, count / (count - 1))
-    return out
-
-
 # -- layer -----------------------------------------------------------------------------------------
 
 
@@ -234,6 +135,10 @@ def _as_shape(normalized_shape) -> tuple[int, ...]:
 
 def _layer_reference(input, weight, bias, normalized_shape, eps=1e-5):
     return normalise(input, weight, bias, _last_axes(input, normalized_shape), eps)
+
+
+def _layer_relu_reference(input, weight, bias, residual, normalized_shape, eps=1e-5):
+    return with_relu(_layer_reference(input, weight, bias, normalized_shape, eps), residual)
 
 
 def _layer_samples(rng):
@@ -266,21 +171,62 @@ def layer_norm(
     >>> nn.functional.layer_norm(ag.tensor([[1.0, 3.0]]), (2,), eps=0.0).reshape(2)
     tensor([-1.,  1.])
     """
+    axes = _layer_axes(input, normalized_shape, weight, bias)
+    return kernels.norm.forward(input, weight, bias, axes, eps)
+
+
+def _layer_axes(input, normalized_shape, weight, bias) -> tuple[int, ...]:
     axes = _last_axes(input, normalized_shape)
-    _check_float(input)
+    check_float(input)
     for name, array in (("weight", weight), ("bias", bias)):
         if array is not None and array.shape != _as_shape(normalized_shape):
             expected = list(_as_shape(normalized_shape))
             raise ShapeError(f"expected {name} of shape {expected}, got {list(array.shape)}")
-    return kernels.norm.forward(input, weight, bias, axes, eps)
+    return axes
 
 
 def _layer_rule(g, input, weight, bias, mean, var, normalized_shape, eps, needs):
     axes = _last_axes(input, normalized_shape)
-    return _backward(g, input, weight, bias, mean, var, axes, eps, needs)
+    return kernels.norm.backward(g, input, weight, bias, mean, var, axes, eps, needs)
 
 
 layer_norm.vjp(("input", "weight", "bias"), _layer_rule)
+
+
+def _layer_relu_samples(rng):
+    for (x,), params in _layer_samples(rng):
+        yield (x,), params
+        yield (x,), params | {"residual": rng.normal(size=x.shape)}
+
+
+@op(
+    samples=_layer_relu_samples,
+    reference=_layer_relu_reference,
+    residuals=("mean", "var"),
+    space="internal",
+)
+def layer_norm_relu(
+    input: Array,
+    normalized_shape: int | tuple,
+    weight: Array | None = None,
+    bias: Array | None = None,
+    eps=1e-5,
+    residual: Array | None = None,
+):
+    """Return ``relu(layer_norm(input, ...) + residual)``."""
+    axes = _layer_axes(input, normalized_shape, weight, bias)
+    return kernels.norm.forward_relu(input, residual, weight, bias, axes, eps)
+
+
+def _layer_relu_rule(
+    g, input, weight, bias, residual, out, mean, var, normalized_shape, eps, needs
+):
+    axes = _last_axes(input, normalized_shape)
+    g, backward = before_relu(g, out, residual)
+    return *backward(g, input, weight, bias, mean, var, axes, eps, needs[:3]), g
+
+
+layer_norm_relu.vjp(("input", "weight", "bias", "residual"), _layer_relu_rule)
 
 
 def _rms_samples(rng):
@@ -301,7 +247,7 @@ def rms_norm(input, normalized_shape: int | tuple, weight: Array | None = None, 
     tensor([ 1., -1.])
     """
     axes = _last_axes(input, normalized_shape)
-    _check_float(input)
+    check_float(input)
     eps = float(np.finfo(input.dtype).eps) if eps is None else eps
     count = math.prod(_as_shape(normalized_shape))
     mean_square = (input * input).sum(axis=axes, keepdims=True) / count

@@ -1,8 +1,4 @@
-"""Batch normalisation: in training by each batch's own mean and variance, else by running averages.
-
-In residual networks a sum and ReLU follow it. With both in the same kernel, memory is passed over
-twice where it would be four times; what comes out is the same.
-"""
+"""Batch normalisation: in training by the mean and variance of each batch, else by running ones."""
 
 from __future__ import annotations
 
@@ -15,15 +11,17 @@ from autograd import kernels
 from autograd.errors import ArgumentError, ShapeError
 from autograd.op import Array, composite, op
 from autograd.ops.norm import (
+    before_relu,
     by_running,
     check_batch,
     draw,
+    is_like,
     normalise,
     per_channel,
     reshaped,
     update_running,
+    with_relu,
 )
-from autograd.ops.rectifier import relu
 
 
 def _vectors(input, weight, bias) -> tuple[Any, Any, tuple[int, ...]]:
@@ -73,8 +71,7 @@ batch_norm_train.vjp(("input", "weight", "bias"), _rule)
 
 
 def _relu_reference(input, weight, bias, residual, eps=1e-5):
-    out = _reference(input, weight, bias, eps)
-    return relu(out if residual is None else out + residual)
+    return with_relu(_reference(input, weight, bias, eps), residual)
 
 
 def _relu_samples(rng):
@@ -103,10 +100,7 @@ def batch_norm_relu_train(
 
 
 def _relu_rule(g, input, weight, bias, residual, out, mean, var, eps, needs):
-    if residual is None:
-        backward = kernels.norm.backward_relu
-    else:  # it gets what passes
-        backward, g = kernels.norm.backward, kernels.activation.relu_gradient(g, out)
+    g, backward = before_relu(g, out, residual)
     return *_gradients(g, input, weight, bias, mean, var, eps, needs[:3], backward), g
 
 
@@ -203,12 +197,10 @@ def batch_norm_relu(
     residual: Array | None = None,
 ):
     """Return ``relu(batch_norm(input, ...) + residual)``; in training in one op."""
-    shape, dtype = getattr(residual, "shape", ()), getattr(residual, "dtype", None)
-    like = residual is None or (shape, dtype) == (input.shape, input.dtype)  # not a number, say
-    if training and like and math.prod(input.shape):
+    if training and is_like(residual, input) and math.prod(input.shape):
         _check(input, running_mean, running_var, weight, bias, training, eps)
         out, (mean, var) = batch_norm_relu_train.full(input, weight, bias, residual, eps)
         _update(input, running_mean, mean, running_var, var, momentum)
         return out
     out = batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
-    return relu(out if residual is None else out + residual)
+    return with_relu(out, residual)

@@ -18,25 +18,30 @@ from autograd.kernels.compiled.norm_planes import (
     forward_planes,
     forward_planes_relu,
 )
-from autograd.kernels.compiled.norm_rows import PARTS, backward_rows, forward_rows
+from autograd.kernels.compiled.norm_rows import (
+    PARTS,
+    backward_rows,
+    backward_rows_relu,
+    forward_rows,
+    forward_rows_relu,
+)
 
 BLOCK_BYTES = 1 << 17  # of rows whose statistics are taken at a time
 FORWARD = {  # without and with ReLU
     "columns": (forward_columns, forward_columns_relu),
     "planes": (forward_planes, forward_planes_relu),
+    "rows": (forward_rows, forward_rows_relu),
 }
 BACKWARD = {
     "columns": (backward_columns, backward_columns_relu),
     "planes": (backward_planes, backward_planes_relu),
+    "rows": (backward_rows, backward_rows_relu),
 }
 
 
-def _form(x, weight, bias, axes, relu):
+def _form(x, weight, bias, axes):
     given = bias if weight is None else weight
-    form = find_form(x.shape, x.strides, tuple(axes), None if given is None else given.shape)
-    if relu and form.kind == "rows":
-        raise ValueError("with ReLU expected a mean for each channel, got layer norm's axes")
-    return form
+    return find_form(x.shape, x.strides, tuple(axes), None if given is None else given.shape)
 
 
 def _space(x, count):
@@ -52,12 +57,12 @@ def forward(x, weight, bias, axes, eps):
 
 
 def forward_relu(x, residual, weight, bias, axes, eps):
-    """Return relu(x normalised + residual), the mean and the variance; not by layer norm's axes."""
+    """Return relu(x normalised + residual), the mean and the variance."""
     return _forward(x, residual, weight, bias, axes, eps, True)
 
 
 def _forward(x, residual, weight, bias, axes, eps, relu):
-    form = _form(x, weight, bias, axes, relu)
+    form = _form(x, weight, bias, axes)
     seen = form.view(x)
     vectors = vector_of(form, weight, 1, x), vector_of(form, bias, 0, x)
     out, out_memory = form.empty(x, [x.shape[axis] for axis in form.order])
@@ -65,12 +70,9 @@ def _forward(x, residual, weight, bias, axes, eps, relu):
     result, columns = out_memory.reshape(form.shape), form.kind == "columns"
     of_means = (len(seen), -1) if columns else (-1,)
     means, variances = means.reshape(of_means), variances.reshape(of_means)
-    if form.kind == "rows":
-        forward_rows(seen, *vectors, eps, result, means, variances)
-        return out, mean, var
     more = _space(seen, 3) if columns else ()
     if relu and residual is None:  # a row of zeros, or none at all
-        residual = np.zeros((1, 1, form.vector) if columns else (0, 0, 0, 0), x.dtype)
+        residual = np.zeros((1, 1, form.vector) if columns else (0,) * seen.ndim, x.dtype)
     elif relu:
         residual = form.view(residual)
     FORWARD[form.kind][relu](
@@ -90,7 +92,7 @@ def backward_relu(g, x, weight, bias, mean, var, axes, eps, needs):
 
 
 def _backward(g, x, weight, bias, mean, var, axes, eps, needs, relu):
-    form = _form(x, weight, bias, axes, relu)
+    form = _form(x, weight, bias, axes)
     errors, seen = form.view(g), form.view(x)
     vectors = vector_of(form, weight, 1, x), vector_of(form, bias, 0, x)
     dx, dx_memory = form.empty(x, [x.shape[axis] for axis in form.order])
@@ -101,16 +103,16 @@ def _backward(g, x, weight, bias, mean, var, axes, eps, needs, relu):
         np.ascontiguousarray(each.transpose(form.order)).reshape(of_means) for each in (mean, var)
     )
     if form.kind == "rows":
-        (parts,) = scratch(((max(1, min(PARTS, len(seen))), 2, form.vector), x.dtype))
-        parts.fill(0)
-        backward_rows(errors, seen, vectors[0], means, variances, eps, result, dvectors, parts)
+        more = scratch(((max(1, min(PARTS, len(seen))), 2, form.vector), x.dtype))
+        more[0].fill(0)
+    elif columns:
+        more = _space(seen, 6)
     else:
-        by_plane = () if columns else (2, seen.shape[1] * seen.shape[2])
-        more = _space(seen, 6) if columns else scratch((by_plane, np.float64))
-        BACKWARD[form.kind][relu](
-            errors, seen, *vectors, means, variances, eps, 0.0 if relu else None, result, dvectors,
-            *more,
-        )  # fmt: skip
+        more = scratch(((2, seen.shape[1] * seen.shape[2]), np.float64))
+    BACKWARD[form.kind][relu](
+        errors, seen, *vectors, means, variances, eps, 0.0 if relu else None, result, dvectors,
+        *more,
+    )  # fmt: skip
     return (
         dx if needs[0] else None,
         like_of(form, dvectors[0], weight) if needs[1] else None,
