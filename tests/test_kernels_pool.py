@@ -7,7 +7,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from twins import close, draw_array, dtypes, seeds
 
-from autograd.kernels.compiled import jit
+from autograd.kernels.compiled import jit, pool_pairs
 from autograd.kernels.compiled import pool as fast
 from autograd.kernels.plain import pool as plain
 
@@ -59,6 +59,55 @@ def test_largest(case, layout, dtype, seed):
     close(found, plain.spread_taps(g, winner, plane, *windows), dtype)
 
 
+PAIRS = (2, 2), (2, 2), (0, 0), (1, 1)
+
+
+@given(
+    lead=st.sampled_from([(3,), (2, 5), (0, 4), (1, 2, 3)]),
+    plane=st.tuples(*[st.integers(2, 75)] * 2),
+    layout=layouts,
+    dtype=dtypes,
+    seed=seeds,
+)
+def test_pairs_of_rows_and_columns(lead, plane, layout, dtype, seed):
+    rng = np.random.default_rng(seed)
+    x = rng.integers(-2, 3, (*lead, *plane)).astype(dtype)
+    x[rng.random(x.shape) < 0.1] = np.nan
+    x[rng.random(x.shape) < 0.1] = -np.inf
+    x = lay(x, layout) if len(lead) == 2 else x
+    windows = *PAIRS, (plane[0] // 2, plane[1] // 2)
+    out, taps = fast.max_taps(x, *windows)
+    expected, winner = plain.max_taps(x, *windows)
+    np.testing.assert_array_equal(out, expected)
+    np.testing.assert_array_equal(taps, winner)
+    g = rng.normal(size=out.shape).astype(dtype)
+    g[rng.random(g.shape) < 0.1] = np.nan
+    found = fast.spread_taps(g, taps, plane, *windows)
+    np.testing.assert_array_equal(found, plain.spread_taps(g, winner, plane, *windows))
+
+
+def test_pairs_that_reach_beyond_the_plane_or_overlap_are_left_to_others():
+    assert pool_pairs.suits((5, 4), *PAIRS, (2, 2))
+    assert not pool_pairs.suits((5, 4), *PAIRS, (3, 2))
+    assert not pool_pairs.suits((4, 5), *PAIRS, (2, 3))
+    assert not pool_pairs.suits((5, 4), (2, 2), (2, 1), (0, 0), (1, 1), (2, 3))
+    assert not pool_pairs.suits((4,), (2,), (2,), (0,), (1,), (2,))
+
+
+def test_pairs_are_the_same_whatever_the_threads():
+    x = draw_array(1, (5, 7, 63, 50), np.float32)
+    windows, before, results = (*PAIRS, (31, 25)), jit.get_num_threads(), []
+    try:
+        for count in sorted({1, before}):
+            jit.set_num_threads(count)
+            out, taps = fast.max_taps(x, *windows)
+            results.append((out, taps, fast.spread_taps(out, taps, (63, 50), *windows)))
+    finally:
+        jit.set_num_threads(before)
+    for one, other in zip(results[0], results[-1], strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 @given(case=cases(), layout=layouts, dtype=dtypes, seed=seeds)
 def test_sums_and_their_adjoint(case, layout, dtype, seed):
     shape, windows = case
@@ -68,6 +117,21 @@ def test_sums_and_their_adjoint(case, layout, dtype, seed):
     g = lay(draw_array(seed, expected.shape, dtype), layout)
     spread = fast.window_spread(g, shape[2:], *windows)
     close(spread, plain.window_spread(g, shape[2:], *windows), dtype)
+    shared = fast.window_spread(g, shape[2:], *windows, 3.0)
+    close(shared, plain.window_spread(g, shape[2:], *windows, 3.0), dtype)
+    of_each = np.random.default_rng(seed).uniform(1, 9, expected.shape[2:]).astype(dtype)
+    for divisor in (3.0, of_each):
+        close(fast.window_sum(x, *windows, divisor), expected / divisor, dtype)
+        close(plain.window_sum(x, *windows, divisor), expected / divisor, dtype)
+
+
+def test_areas():
+    assert plain.areas([[2, 2], [3, 3, 3]], np.float32) == 6.0
+    assert type(plain.areas([[2, 2], [3]], np.float32)) is float
+    found = plain.areas([[1, 2], [3, 4, 5]], np.float32)
+    np.testing.assert_array_equal(found, [[3, 4, 5], [6, 8, 10]])
+    assert found.dtype == np.float32
+    assert plain.areas([[], [3]], np.float64).shape == (0, 1)
 
 
 @given(n=st.integers(1, 9), parts=st.integers(1, 9), layout=layouts, dtype=dtypes, seed=seeds)

@@ -7,7 +7,7 @@ import math
 from autograd.kernels.choose import compiled, worth
 from autograd.kernels.plain import pool as plain
 
-tap_index, max_spans, max_at = plain.tap_index, plain.max_spans, plain.max_at
+areas, tap_index, max_spans, max_at = plain.areas, plain.tap_index, plain.max_spans, plain.max_at
 scatter, place, gather = plain.scatter, plain.place, plain.gather
 MOST = 256  # elements of a window that a byte can number
 
@@ -28,14 +28,17 @@ def spread_taps(g, taps, plane, kernel, stride, padding, dilation, size):
     return family.spread_taps(g, taps, plane, kernel, stride, padding, dilation, size)
 
 
-def window_sum(x, kernel, stride, padding, dilation, size):
-    """Return the sum of each window; padding counts as zeros."""
-    return _family(x).window_sum(x, kernel, stride, padding, dilation, size)
+def window_sum(x, kernel, stride, padding, dilation, size, divisor=1.0):
+    """Return the sum of each window over `divisor`, a float or an array with one for each window.
+
+    Padding counts as zeros.
+    """
+    return _family(x).window_sum(x, kernel, stride, padding, dilation, size, divisor)
 
 
-def window_spread(g, plane, kernel, stride, padding, dilation, size):
-    """The adjoint of `window_sum`: add each element of `g` to all of its window."""
-    return _family(g).window_spread(g, plane, kernel, stride, padding, dilation, size)
+def window_spread(g, plane, kernel, stride, padding, dilation, size, divisor=1.0):
+    """The adjoint of `window_sum`, of a float: add each g / divisor to all of its window."""
+    return _family(g).window_spread(g, plane, kernel, stride, padding, dilation, size, divisor)
 
 
 def mean_spans(x, *spans):

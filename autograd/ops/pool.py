@@ -30,20 +30,24 @@ from autograd.ops.windows import adaptive_size, check_float, check_plane, find_w
 # -- the mean --------------------------------------------------------------------------------------
 
 
+@functools.lru_cache(256)
 def _divisor(plane, windows: tuple, count_include_pad: bool, divisor_override, dtype):
-    """What the sum of each window is divided by: how many elements it has, or what was asked."""
+    """What the sum of each window is divided by: how many elements it has, or what was asked.
+
+    A float where it is the same for all windows, else an array, to be read only.
+    """
     if divisor_override is not None:
         if divisor_override == 0:
             raise ShapeError("expected a divisor_override other than 0")
-        return np.asarray(divisor_override, dtype)
+        return float(divisor_override)
     lengths = []
     for n, k, s, p, _, count in zip(plane, *windows, strict=True):
         start = np.arange(count) * s - p
         stop = np.minimum(start + k, n + p)
         if not count_include_pad:
             start, stop = np.maximum(start, 0), np.minimum(stop, n)
-        lengths.append((stop - start).astype(dtype))
-    return functools.reduce(np.multiply.outer, lengths)
+        lengths.append(stop - start)
+    return kernels.pool.areas(lengths, dtype)
 
 
 def _average(input, axes, kernel_size, stride, padding, ceil_mode, include_pad, override=None):
@@ -52,10 +56,8 @@ def _average(input, axes, kernel_size, stride, padding, ceil_mode, include_pad, 
     check_float(input)
     plane = input.shape[-axes:]
     windows = find_windows(plane, kernel_size, stride, padding, 1, ceil_mode)
-    out = kernels.pool.window_sum(input, *windows)
-    divisor = _divisor(plane, windows, include_pad, override, out.dtype)
-    out /= divisor
-    return out, windows, divisor
+    divisor = _divisor(plane, windows, include_pad, override, input.dtype)
+    return kernels.pool.window_sum(input, *windows, divisor), windows, divisor
 
 
 def _samples_2d(rng):
@@ -162,36 +164,41 @@ _SAMPLE_WINDOWS = ((2, 1), (1, 2), (1, 0), (1, 1), (4, 2))
 
 def _window_sum_samples(rng):
     yield (rng.normal(size=(2, 3, 3)),), {"windows": _SAMPLE_WINDOWS}
+    yield (rng.normal(size=(2, 3, 3)),), {"windows": _SAMPLE_WINDOWS, "divisor": 4.0}
 
 
 @op(samples=_window_sum_samples, space="internal", shown_as="avg_pool")
-def window_sum(input: Array, windows: tuple):
-    """Return the sum of each window."""
-    return kernels.pool.window_sum(input, *windows)
+def window_sum(input: Array, windows: tuple, divisor=1.0):
+    """Return the sum of each window, divided by `divisor`."""
+    return kernels.pool.window_sum(input, *windows, divisor)
 
 
 def _window_spread_samples(rng):
-    yield (rng.normal(size=(2, 4, 2)),), {"windows": _SAMPLE_WINDOWS, "plane": (3, 3)}
+    keywords = {"windows": _SAMPLE_WINDOWS, "plane": (3, 3)}
+    yield (rng.normal(size=(2, 4, 2)),), keywords
+    yield (rng.normal(size=(2, 4, 2)),), {**keywords, "divisor": 4.0}
 
 
 @op(samples=_window_spread_samples, space="internal")
-def window_spread(input: Array, plane: tuple, windows: tuple):
-    """Add each element to all elements of its window in a zero `plane`, sizes of the last axes."""
-    return kernels.pool.window_spread(input, plane, *windows)
+def window_spread(input: Array, plane: tuple, windows: tuple, divisor=1.0):
+    """Add each element over `divisor` to all of its window in a zero `plane`, the last axes."""
+    return kernels.pool.window_spread(input, plane, *windows, divisor)
+
+
+def _average_rule(g, input_shape, windows, divisor):
+    if type(divisor) is not float:
+        g, divisor = g / divisor, 1.0
+    return window_spread(g, input_shape[-len(windows[0]) :], windows, divisor)
 
 
 for _op in (avg_pool1d, avg_pool2d, avg_pool3d):
-    _op.vjp(
-        input=lambda g, input_shape, windows, divisor: window_spread(
-            g / divisor, input_shape[-len(windows[0]) :], windows
-        )
-    )
+    _op.vjp(input=_average_rule)
 window_sum.vjp(
-    input=lambda g, input_shape, windows: window_spread(
-        g, input_shape[-len(windows[0]) :], windows
+    input=lambda g, input_shape, windows, divisor: window_spread(
+        g, input_shape[-len(windows[0]) :], windows, divisor
     ),
 )
-window_spread.vjp(input=lambda g, windows: window_sum(g, windows))
+window_spread.vjp(input=lambda g, windows, divisor: window_sum(g, windows, divisor))
 
 
 # -- as many windows as asked for ------------------------------------------------------------------

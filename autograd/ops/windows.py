@@ -4,6 +4,8 @@ adaptive ones by how many there are to be.
 
 from __future__ import annotations
 
+import functools
+
 from autograd.errors import DtypeError, ShapeError
 from autograd.ops.conv import AXES, per_axis
 
@@ -32,8 +34,14 @@ def find_windows(plane, kernel_size, stride, padding, dilation, ceil_mode) -> tu
     stride = kernel if absent else per_axis(stride, "stride", 1, axes)
     padding = per_axis(padding, "padding", 0, axes)
     dilation = per_axis(dilation, "dilation", 1, axes)
-    size = tuple(map(_count, plane, kernel, stride, padding, dilation, (ceil_mode,) * axes))
+    size = _counts(tuple(plane), kernel, stride, padding, dilation, bool(ceil_mode))
     return kernel, stride, padding, dilation, size
+
+
+@functools.lru_cache(256)
+def _counts(plane, kernel, stride, padding, dilation, ceil_mode: bool) -> tuple[int, ...]:
+    """The number of windows along each axis."""
+    return tuple(map(_count, plane, kernel, stride, padding, dilation, (ceil_mode,) * len(plane)))
 
 
 def _count(n: int, k: int, s: int, p: int, d: int, ceil_mode: bool) -> int:
@@ -56,9 +64,10 @@ def _count(n: int, k: int, s: int, p: int, d: int, ceil_mode: bool) -> int:
     return count
 
 
-def spans(count: int, size: int) -> list[tuple[int, int]]:
+@functools.lru_cache(256)
+def spans(count: int, size: int) -> tuple[tuple[int, int], ...]:
     """Cut `size` elements into `count` spans as equal as can be; they may overlap by one."""
-    return [(i * size // count, -((i + 1) * size // -count)) for i in range(count)]
+    return tuple((i * size // count, -((i + 1) * size // -count)) for i in range(count))
 
 
 def adaptive_size(output_size, plane) -> tuple[int, ...]:

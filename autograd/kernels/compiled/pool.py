@@ -6,16 +6,19 @@ the gradient, too, reads: each pixel of the input asks the windows that it lies 
 to memory, and every pixel is written once.
 
 Planes that lie one after another are turned around, as many at a time as a vector has lanes, or
-some vectors: what is turned stays in the cache.
+some vectors: what is turned stays in the cache. Where windows are 2 x 2, side by side, `pool_pairs`
+finds their largest with the planes as they are.
 """
 
 from __future__ import annotations
 
+import functools
 import math
 
 import numpy as np
 from numba import prange, types
 
+from autograd.kernels.compiled import pool_pairs
 from autograd.kernels.compiled.arrays import empty
 from autograd.kernels.compiled.jit import array, get_num_threads, inner, intp, kernel
 from autograd.kernels.compiled.memory import workspace
@@ -39,9 +42,9 @@ int64, uint8 = types.int64, types.uint8
 
 
 @kernel(lambda T: (array(T, 1), array(uint8, 1, out=True), array(T, 1, out=True), intp,
-                   array(int64, 1), array(int64, 1), array(int64, 2), array(int64, 2),
-                   array(int64, 3, out=True), intp, intp))  # fmt: skip
-def pool(x, taps, out, mode, plane, size, begins, reads, space, code, outer):
+                   array(T, 1), array(int64, 1), array(int64, 1), array(int64, 2),
+                   array(int64, 2), array(int64, 3, out=True), intp, intp))  # fmt: skip
+def pool(x, taps, out, mode, divisors, plane, size, begins, reads, space, code, outer):
     """Write every pixel of `outer` images of `size`, from images of sizes and channels `plane`.
 
     `begins` has for each axis where the `reads` of each position begin; then a number for each
@@ -56,7 +59,7 @@ def pool(x, taps, out, mode, plane, size, begins, reads, space, code, outer):
             pool_row(
                 x, x.ctypes.data + each * o * given,
                 taps.ctypes.data + o * (given if mode == CHOSEN else made),
-                out.ctypes.data + each * o * made, mode, plane, size, begins, reads,
+                out.ctypes.data + each * o * made, mode, divisors, plane, size, begins, reads,
                 space[thread], code, z, y,
             )  # fmt: skip
 
@@ -132,8 +135,8 @@ def rows_read(begins, reads, first, last, height):
 
 
 @inner
-def pool_block(x, taps, out, mode, plane, size, begins, reads, listed, memory, unit, code, first,
-               y, end):  # fmt: skip
+def pool_block(x, taps, out, mode, divisors, plane, size, begins, reads, listed, memory, unit,
+               code, first, y, end):  # fmt: skip
     """Rows `y` to `end` of some planes, from `first` on, turned around on the way in and out."""
     wide, lanes, each = plane[3], unit[LANES], unit[SIZE]
     images = min(wide, len(x) - first)
@@ -157,8 +160,8 @@ def pool_block(x, taps, out, mode, plane, size, begins, reads, listed, memory, u
         for row in range(y, end):
             pool_row(
                 x, seen - each * wide * begin, marks.ctypes.data - shift,
-                made - each * wide * made_begin, mode, plane, size, begins, reads, listed, code,
-                z, row,
+                made - each * wide * made_begin, mode, divisors, plane, size, begins, reads,
+                listed, code, z, row,
             )  # fmt: skip
     turn_out(
         unit, made, wide, made_count, images,
@@ -169,11 +172,11 @@ def pool_block(x, taps, out, mode, plane, size, begins, reads, listed, memory, u
 
 
 @kernel(lambda T: (array(T, 2), array(uint8, 2, out=True), array(T, 2, out=True), intp,
-                   array(int64, 1), array(int64, 1), array(int64, 2), array(int64, 2),
-                   array(int64, 3, out=True), array(uint8, 2, out=True), array(int64, 1),
-                   intp, intp))  # fmt: skip
-def pool_planes(x, taps, out, mode, plane, size, begins, reads, space, memory, unit, code,
-                bands):  # fmt: skip
+                   array(T, 1), array(int64, 1), array(int64, 1), array(int64, 2),
+                   array(int64, 2), array(int64, 3, out=True), array(uint8, 2, out=True),
+                   array(int64, 1), intp, intp))  # fmt: skip
+def pool_planes(x, taps, out, mode, divisors, plane, size, begins, reads, space, memory, unit,
+                code, bands):  # fmt: skip
     """The same for planes, one after another in memory: `plane` has how many lie side by side."""
     threads, wide = len(space), plane[3]
     tasks = (len(x) + wide - 1) // wide * bands
@@ -181,8 +184,8 @@ def pool_planes(x, taps, out, mode, plane, size, begins, reads, space, memory, u
         for task in range(tasks * thread // threads, tasks * (thread + 1) // threads):
             band = task % bands
             pool_block(
-                x, taps, out, mode, plane, size, begins, reads, space[thread], memory[thread],
-                unit, code, task // bands * wide, size[1] * band // bands,
+                x, taps, out, mode, divisors, plane, size, begins, reads, space[thread],
+                memory[thread], unit, code, task // bands * wide, size[1] * band // bands,
                 size[1] * (band + 1) // bands,
             )  # fmt: skip
 
@@ -190,10 +193,20 @@ def pool_planes(x, taps, out, mode, plane, size, begins, reads, space, memory, u
 # -- channels innermost ----------------------------------------------------------------------------
 
 
+@functools.cache
+def _orders(ndim, axes):
+    """The order of axes that has channels last, and its inverse."""
+    lead = ndim - axes - 1
+    return (*range(lead), *range(lead + 1, ndim), lead), (
+        *range(lead),
+        ndim - 1,
+        *range(lead, ndim - 1),
+    )
+
+
 def _channels_last(array, axes):
     """The array as (..., plane, channels)."""
-    lead = array.ndim - axes
-    return array.transpose(*range(lead - 1), *range(lead, array.ndim), lead - 1)
+    return array.transpose(_orders(array.ndim, axes)[0])
 
 
 def _flat(array, axes):
@@ -204,8 +217,7 @@ def _flat(array, axes):
 def _unflat(flat, lead, size):
     """The inverse, with a plane of another size."""
     array = flat.reshape(*lead[:-1], *size, lead[-1])
-    n = len(lead) - 1
-    return array.transpose(*range(n), array.ndim - 1, *range(n, array.ndim - 1))
+    return array.transpose(_orders(array.ndim, len(size))[1])
 
 
 def _planes_first(array, axes) -> bool:
@@ -214,13 +226,26 @@ def _planes_first(array, axes) -> bool:
     return array.flags.c_contiguous and (last.shape[-1] == 1 or not last.flags.c_contiguous)
 
 
-def _run(mode, x, plan, size, taps=None):
-    """Pool `x` by a plan to planes of `size`; the result and, of the largest, the taps."""
+@functools.lru_cache(256)
+def _numbers(*numbers, kind="q"):
+    """An array of them, to be read only."""
+    return np.array(numbers, kind)
+
+
+def _run(mode, x, plan, size, taps=None, divisor=1.0):
+    """Pool `x` by a plan to planes of `size`; the result and, of the largest, the taps.
+
+    Sums are divided by a number, or by one for each element of a plane.
+    """
     axes, threads = len(size), get_num_threads()
     lead, plane = x.shape[: x.ndim - axes], x.shape[x.ndim - axes :]
     planes, given, made = math.prod(lead), math.prod(plane), math.prod(size)
     whole = (1,) * (3 - axes)
     listed = np.empty((threads, max(1, plan.most), 2), np.int64)
+    if type(divisor) is float:
+        divisors = _numbers(divisor, kind=x.dtype.char)
+    else:
+        divisors = np.ascontiguousarray(divisor, x.dtype).reshape(-1)
     work, first = planes * made * max(1, plan.most), _planes_first(x, axes)
     out = empty((planes, made) if first else (planes * made,), x.dtype)
     if mode == LARGEST:
@@ -239,15 +264,15 @@ def _run(mode, x, plan, size, taps=None):
         wide = SEVERAL * lanes if several else lanes
         bands = min(size[-2], -(-numbers * wide // TURNED_BYTES)) if axes == 2 else 1
         pool_planes(
-            x.reshape(planes, given), marks, out, mode, np.array([*whole, *plane, wide]),
-            np.array([*whole, *size]), plan.begins, plan.reads, listed,
-            workspace(threads, numbers * wide + x.itemsize * lanes * lanes), unit,
-            address(x.dtype.char), bands, work=work,
+            x.reshape(planes, given), marks, out, mode, divisors,
+            _numbers(*whole, *plane, wide), _numbers(*whole, *size), plan.begins, plan.reads,
+            listed, workspace(threads, numbers * wide + x.itemsize * lanes * lanes),
+            unit, address(x.dtype.char), bands, work=work,
         )  # fmt: skip
     else:
         pool(
-            _flat(x, axes), marks, out, mode, np.array([*whole, *plane, lead[-1]]),
-            np.array([*whole, *size]), plan.begins, plan.reads, listed,
+            _flat(x, axes), marks, out, mode, divisors, _numbers(*whole, *plane, lead[-1]),
+            _numbers(*whole, *size), plan.begins, plan.reads, listed,
             address(x.dtype.char), math.prod(lead[:-1]), work=work,
         )  # fmt: skip
     results = (out, marks) if mode == LARGEST else (out,)
@@ -264,7 +289,10 @@ def _run(mode, x, plan, size, taps=None):
 def max_taps(x, kernel, stride, padding, dilation, size):
     """Return each window's largest element and, as a byte, which of the window it is."""
     windows = tuple(kernel), tuple(stride), tuple(padding), tuple(dilation), tuple(size)
-    plan = window_plan(x.shape[x.ndim - len(kernel) :], *windows, False)
+    plane = x.shape[x.ndim - len(kernel) :]
+    if pool_pairs.suits(plane, *windows) and x.flags.c_contiguous:
+        return pool_pairs.max_taps(x, tuple(size))
+    plan = window_plan(plane, *windows, False)
     return _run(LARGEST, x, plan, tuple(size))
 
 
@@ -273,7 +301,10 @@ def spread_taps(g, taps, plane, kernel, stride, padding, dilation, size):
     windows = tuple(kernel), tuple(stride), tuple(padding), tuple(dilation), tuple(size)
     axes, plane = len(plane), tuple(plane)
     lead = g.shape[: g.ndim - axes]
-    if _planes_first(g, axes) or lead[-1] > TARGET.bits // (8 * g.itemsize):
+    first = _planes_first(g, axes)
+    if first and pool_pairs.suits(plane, *windows):
+        return pool_pairs.spread_taps(g, taps, plane)
+    if first or lead[-1] > TARGET.bits // (8 * g.itemsize):
         return _run(CHOSEN, g, window_plan(plane, *windows, True), plane, taps)
     outer, channels = math.prod(lead[:-1]), lead[-1]
     out = empty((outer, math.prod(plane) * channels), g.dtype)
@@ -283,28 +314,32 @@ def spread_taps(g, taps, plane, kernel, stride, padding, dilation, size):
     return _unflat(out, lead, plane)
 
 
-def window_sum(x, kernel, stride, padding, dilation, size):
-    """Return the sum of each window; padding counts as zeros."""
+def window_sum(x, kernel, stride, padding, dilation, size, divisor=1.0):
+    """Return the sum of each window, divided by `divisor`; padding counts as zeros."""
     windows = tuple(kernel), tuple(stride), tuple(padding), tuple(dilation), tuple(size)
-    return _run(SUM, x, window_plan(x.shape[x.ndim - len(kernel) :], *windows, False), tuple(size))
+    plan = window_plan(x.shape[x.ndim - len(kernel) :], *windows, False)
+    return _run(SUM, x, plan, tuple(size), divisor=divisor)
 
 
-def window_spread(g, plane, kernel, stride, padding, dilation, size):
+def window_spread(g, plane, kernel, stride, padding, dilation, size, divisor=1.0):
     """The adjoint of `window_sum`: add each element of `g` to all of its window in a zero plane."""
     windows = tuple(kernel), tuple(stride), tuple(padding), tuple(dilation), tuple(size)
-    return _run(SUM, g, window_plan(tuple(plane), *windows, True), tuple(plane))
+    plan = window_plan(tuple(plane), *windows, True)
+    return _run(SUM, g, plan, tuple(plane), divisor=divisor)
 
 
 def mean_spans(x, *spans):
     """Return the mean of each window made of one span per axis."""
     spans, size = frozen(spans)
-    out = _run(SUM, x, span_plan(x.shape[x.ndim - len(spans) :], spans, False), size)
-    out /= counts(spans, x.dtype)
-    return out
+    plan = span_plan(x.shape[x.ndim - len(spans) :], spans, False)
+    return _run(SUM, x, plan, size, divisor=counts(spans, x.dtype))
 
 
 def spread_spans(g, plane, *spans):
     """The adjoint of `mean_spans`: share each element of `g` equally among its window."""
     spans, _ = frozen(spans)
-    shares = g / counts(spans, g.dtype)
-    return _run(SUM, shares, span_plan(tuple(plane), spans, True), tuple(plane))
+    plan = span_plan(tuple(plane), spans, True)
+    shared = counts(spans, g.dtype)
+    if type(shared) is float:
+        return _run(SUM, g, plan, tuple(plane), divisor=shared)
+    return _run(SUM, g / shared, plan, tuple(plane))

@@ -18,7 +18,7 @@ from autograd.kernels.compiled.tile import INT, KEEP, Vectors, call, integer, tr
 LARGEST, CHOSEN, SUM = range(3)  # what is done with what is read
 SEVERAL = 4  # vectors at once, where there are so many channels
 BYTE = ir.IntType(8)
-PIXEL = ("mode", "source", "taps", "reads", "count", "channels", "out")
+PIXEL = ("mode", "source", "taps", "reads", "count", "channels", "divisor", "out")
 
 
 class Bytes(Vectors):
@@ -67,7 +67,7 @@ class Lanes:
         return [cgutils.alloca_once_value(self.of.builder, value) for _ in range(self.count)]
 
 
-def emit_largest(builder, numbers, bytes_, source, taps, reads, count, out):
+def emit_largest(builder, numbers, bytes_, source, taps, reads, count, divisor, out):
     """The largest number of each channel, and its tap: the first of equals, the last NaN."""
     wide = ir.IntType(8 * numbers.of.align)  # of the size of a number: one mask serves for both
     first = builder.load(builder.gep(reads, [integer(1)]))
@@ -88,7 +88,7 @@ def emit_largest(builder, numbers, bytes_, source, taps, reads, count, out):
     bytes_.store([builder.trunc(builder.load(each), bytes_.of.type) for each in winner], taps)
 
 
-def emit_chosen(builder, numbers, bytes_, source, taps, reads, count, out):
+def emit_chosen(builder, numbers, bytes_, source, taps, reads, count, divisor, out):
     """The sum of what is read of each channel where the tap is that of the read."""
     totals = numbers.variables(numbers.of.zero)
     for distance, tap in _each(builder, reads, count):
@@ -104,14 +104,15 @@ def emit_chosen(builder, numbers, bytes_, source, taps, reads, count, out):
     numbers.store(map(builder.load, totals), out)
 
 
-def emit_sum(builder, numbers, bytes_, source, taps, reads, count, out):
-    """The sum of what is read of each channel."""
+def emit_sum(builder, numbers, bytes_, source, taps, reads, count, divisor, out):
+    """The sum of what is read of each channel, divided."""
     totals = numbers.variables(numbers.of.zero)
     for distance, _ in _each(builder, reads, count):
         values = numbers.load(builder.gep(source, [distance]))
         for total, value in zip(totals, values, strict=True):
             builder.store(builder.fadd(builder.load(total), value), total)
-    numbers.store(map(builder.load, totals), out)
+    by = numbers.of.splat(builder.load(divisor))
+    numbers.store([builder.fdiv(builder.load(total), by) for total in totals], out)
 
 
 EMIT = {LARGEST: emit_largest, CHOSEN: emit_chosen, SUM: emit_sum}
@@ -121,12 +122,12 @@ def _emit_channels(v: Vectors, emit, x: dict) -> None:
     """Pool all channels of a pixel: several vectors at once, single ones, and what is left."""
     builder, channels = v.builder, x["channels"]
     places = v.pointer(x["source"]), Bytes(v).pointer(x["taps"]), v.pointer(x["out"])
-    reads = builder.inttoptr(x["reads"], INT.as_pointer())
+    reads, divisor = builder.inttoptr(x["reads"], INT.as_pointer()), v.pointer(x["divisor"])
 
     def pool(first, count, mask=None):
         numbers, bytes_ = Lanes(v, count, mask), Lanes(Bytes(v), count, mask)
         source, taps, out = (builder.gep(place, [first]) for place in places)
-        emit(builder, numbers, bytes_, source, taps, reads, x["count"], out)
+        emit(builder, numbers, bytes_, source, taps, reads, x["count"], divisor, out)
 
     done = integer(0)
     for count in (SEVERAL, 1):
@@ -144,7 +145,7 @@ def _make(of: types.Type):
     """The intrinsic that pools a pixel of numbers of this type."""
 
     @intrinsic
-    def pixel(typingctx, mode, source, taps, reads, count, channels, out):
+    def pixel(typingctx, mode, source, taps, reads, count, channels, divisor, out):
         def codegen(context, builder, signature, arguments):
             x = dict(zip(PIXEL, arguments, strict=True))
             end = builder.append_basic_block("end")
@@ -166,12 +167,12 @@ def _make(of: types.Type):
 pixel_float32, pixel_float64 = _make(types.float32), _make(types.float64)
 
 
-def _pixel_f(mode, source, taps, reads, count, channels, out):
-    pixel_float32(mode, source, taps, reads, count, channels, out)
+def _pixel_f(mode, source, taps, reads, count, channels, divisor, out):
+    pixel_float32(mode, source, taps, reads, count, channels, divisor, out)
 
 
-def _pixel_d(mode, source, taps, reads, count, channels, out):
-    pixel_float64(mode, source, taps, reads, count, channels, out)
+def _pixel_d(mode, source, taps, reads, count, channels, divisor, out):
+    pixel_float64(mode, source, taps, reads, count, channels, divisor, out)
 
 
 @functools.cache
@@ -184,7 +185,7 @@ def address(char: str) -> int:
 
 
 @intrinsic
-def call_pixel(typingctx, address, mode, source, taps, reads, count, channels, out):
+def call_pixel(typingctx, address, mode, source, taps, reads, count, channels, divisor, out):
     """Pool a pixel with the code at `address`."""
 
     def codegen(context, builder, signature, arguments):
@@ -229,14 +230,17 @@ def find_reads(plane, begins, reads, z, y, x, space):
 
 
 @inner
-def pool_row(like, source, marks, target, mode, plane, size, begins, reads, space, code, z, y):
+def pool_row(like, source, marks, target, mode, divisors, plane, size, begins, reads, space, code,
+             z, y):  # fmt: skip
     """A row of output pixels; those that read alike follow each other.
 
     The images begin at the addresses `source` and `target`, of what is read and of what is made;
-    and at `marks` the taps, of what is made or, where they are read, of what is read.
+    and at `marks` the taps, of what is made or, where they are read, of what is read. Sums are
+    divided by one of `divisors` for each pixel, or all by the only one.
     """
     channels, each, count, pattern = plane[3], like.itemsize, 0, -1
     pixel, listed = (z * size[1] + y) * size[2], space.ctypes.data
+    own = each if len(divisors) > 1 else 0
     for i in range(size[2]):
         column = begins[4, i]
         if begins[3, column] != pattern:
@@ -247,5 +251,6 @@ def pool_row(like, source, marks, target, mode, plane, size, begins, reads, spac
             first = reads[begins[2, column], 0] * channels
         call_pixel(
             code, mode, source + each * first, marks + (first if mode == CHOSEN else place), listed,
-            count, channels, target + each * place,
+            count, channels, divisors.ctypes.data + own * (pixel + column),
+            target + each * place,
         )  # fmt: skip

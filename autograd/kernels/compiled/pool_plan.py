@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from autograd.kernels.plain.pool import areas
+
 
 class Plan(NamedTuple):
     """What each position of the output reads."""
@@ -87,12 +89,11 @@ def places(plane, kernel, stride, padding, dilation, size):
 
 def frozen(spans):
     """Spans that can be remembered by, and how many there are along each axis."""
-    spans = tuple(tuple((int(a), int(b)) for a, b in along) for along in spans)
+    spans = tuple(tuple(map(tuple, along)) for along in spans)
     return spans, tuple(map(len, spans))
 
 
 @functools.lru_cache(256)
 def counts(spans, dtype):
-    """How many elements each window has."""
-    lengths = [np.array([stop - start for start, stop in along], dtype) for along in spans]
-    return functools.reduce(np.multiply.outer, lengths)
+    """How many elements each window has; a number, if all have as many."""
+    return areas([[stop - start for start, stop in along] for along in spans], dtype)

@@ -7,6 +7,7 @@ The index of an element is its position in the flattened plane: row * width + co
 
 from __future__ import annotations
 
+import functools
 import math
 
 import numpy as np
@@ -126,8 +127,17 @@ def gather(x, index, axes=2):
     return np.take_along_axis(flat, wanted, axis=-1).reshape(index.shape)
 
 
-def window_sum(x, kernel, stride, padding, dilation, size):
-    """Return the sum of each window; padding counts as zeros. One axis after the other."""
+def areas(lengths, dtype):
+    """The sizes of all windows, by their lengths along each axis: one number, if all are equal."""
+    sizes = functools.reduce(np.multiply.outer, [np.array(along, dtype) for along in lengths])
+    return float(sizes.flat[0]) if sizes.size and np.ptp(sizes) == 0 else sizes
+
+
+def window_sum(x, kernel, stride, padding, dilation, size, divisor=1.0):
+    """Return the sum of each window, divided by `divisor`; padding counts as zeros.
+
+    One axis after the other.
+    """
     out = _pad(x, kernel, stride, padding, dilation, size, 0)
     for axis, taps in enumerate(kernel):
         after = (slice(None),) * (len(kernel) - 1 - axis)
@@ -135,11 +145,13 @@ def window_sum(x, kernel, stride, padding, dilation, size):
         for tap in range(1, taps):
             sums += out[(..., _steps(tap, stride, dilation, size, axis), *after)]
         out = sums
+    out /= divisor
     return out
 
 
-def window_spread(g, plane, kernel, stride, padding, dilation, size):
+def window_spread(g, plane, kernel, stride, padding, dilation, size, divisor=1.0):
     """The adjoint of `window_sum`: add each element of `g` to all of its window in a zero plane."""
+    g = g / divisor
     extent = _extent(plane, kernel, stride, padding, dilation, size)
     for axis in reversed(range(len(kernel))):
         after = (slice(None),) * (len(kernel) - 1 - axis)
