@@ -148,6 +148,24 @@ def test_the_threads_of_blas_are_never_woken(tmp_path):
     assert int(run(str(script))) <= 2
 
 
+PAGES = """
+import ctypes, resource
+import numpy as np
+from autograd.kernels import activation
+
+x, faults = np.ones(1 << 24, np.float32), []  # too many bytes for the C library to keep by itself
+for _ in range(4):
+    activation.relu(x)
+    faults.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)
+print(faults[-1] - faults[-2] if hasattr(ctypes.CDLL(None), "mallopt") else 0)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the switch is glibc's")
+def test_freed_memory_is_kept_whatever_is_compiled():
+    assert int(run("-c", PAGES)) < 4
+
+
 def test_bounds_are_checked_when_asked(tmp_path):
     script = tmp_path / "outside.py"
     script.write_text(OUTSIDE)

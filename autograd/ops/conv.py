@@ -25,6 +25,8 @@ def per_axis(value, name: str, least: int, axes: int) -> tuple[int, ...]:
                 break
         else:
             return value
+    if type(value) is int and value >= least:
+        return (value,) * axes
     values = tuple(value) if hasattr(value, "__iter__") else (value,)
     values = values * axes if len(values) == 1 else values
     if len(values) != axes or any(not hasattr(v, "__index__") or v < least for v in values):

@@ -15,10 +15,14 @@ SMALL = 1 << 12  # bytes; below, the place costs more to find than it gives
 
 
 def empty(shape, dtype) -> np.ndarray:
+    """Like `np.empty`, aligned unless small."""
+    small = math.prod(shape) * np.dtype(dtype).itemsize < SMALL
+    return np.empty(shape, dtype) if small else aligned(shape, dtype)
+
+
+def aligned(shape, dtype) -> np.ndarray:
     """Like `np.empty`, aligned."""
     size = math.prod(shape) * np.dtype(dtype).itemsize
-    if size < SMALL:
-        return np.empty(shape, dtype)
     raw = np.empty(size + ALIGNED, np.uint8)
     return np.ndarray(shape, dtype, raw, -address_of(raw) % ALIGNED)
 

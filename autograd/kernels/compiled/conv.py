@@ -35,6 +35,7 @@ from autograd.kernels.compiled import (
     winograd,
     winograd_plan,
 )
+from autograd.kernels.compiled.arrays import empty
 from autograd.kernels.compiled.conv_plan import (
     joined_runs,
     plan_pixels,
@@ -217,7 +218,7 @@ def forward(x, w, bias, stride, padding, dilation, groups, relu=False):
     if _folds(w.shape, groups) and len(x) and min(size) > 0:
         x, w = folded(x, w.shape, size, stride, padding, dilation), w.transpose(0, 2, 1, 3)
         given, stride, padding, dilation = w.shape[1], *_unfolded(stride, dilation)
-    out = np.empty((len(x), *size, outputs), x.dtype)
+    out = empty((len(x), *size, outputs), x.dtype)
     offsets = tap_offsets(w.shape[2:], padding, dilation)
     if out.size == 0:
         pass
@@ -286,7 +287,7 @@ def input_gradient(g, w, x_shape, stride, padding, dilation, groups):
     n, channels, height, width = x_shape
     outputs, given, *kernel_size = w.shape
     errors = channels_last(g)
-    dx = np.empty((n, height, width, channels), errors.dtype)
+    dx = empty((n, height, width, channels), errors.dtype)
     suited = g.dtype, (n, *g.shape[1:]), (given, outputs, *kernel_size), (height, width)
     # For a filter turned around: its first tap reads what the last one of the forward wrote.
     corner = padding[0][0] - kernel_size[0] + 1, padding[1][0] - kernel_size[1] + 1

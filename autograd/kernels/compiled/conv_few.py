@@ -102,14 +102,22 @@ def correlate_images(x, w, out, bias, lines, runs, geometry, jobs, unit, space):
 
 def suits(dtype, seen, made, groups, of_weight=False) -> bool:
     """Whether it is done here: an output of shape `made`, of images `seen`, or their filter's."""
+    few = groups == 1 and seen[1] <= MOST >= made[1]
+    return few and _fill_lanes(dtype.char, tuple(seen), tuple(made), of_weight)
+
+
+@functools.lru_cache(256)
+def _fill_lanes(char, seen, made, of_weight) -> bool:
+    """Whether the images are enough for vectors, and small enough for the memory of a thread."""
     (n, given, *plane), (_, channels, *size) = seen, made
-    if groups > 1 or max(given, channels) > MOST or min(n, *plane, *size) == 0:
+    if min(n, *plane, *size) == 0:
         return False
-    lanes = int(block(dtype.char)[LANES])
+    unit = block(char)
+    lanes, itemsize = int(unit[LANES]), int(unit[SIZE])
     wide, at_once = (lanes, size[0]) if of_weight else (VECTORS * lanes, BLOCK // size[1] + 1)
     numbers = 3 * given * math.prod(plane) + channels * at_once * size[1]
     filled = n >= FULL * (-(-n // wide) * wide) and min(math.prod(plane), math.prod(size)) >= lanes
-    return filled and numbers * wide * dtype.itemsize <= SEEN_BYTES
+    return filled and numbers * wide * itemsize <= SEEN_BYTES
 
 
 def channels_first(x: np.ndarray) -> np.ndarray:

@@ -12,19 +12,26 @@ import numpy as np
 from numba import prange, types
 from numba.extending import intrinsic
 
-from autograd.kernels.compiled.filters import packed_filters
+from autograd.kernels.compiled.arrays import aligned
 from autograd.kernels.compiled.jit import array, get_num_threads, inner, kernel
 from autograd.kernels.compiled.memory import workspace
 from autograd.kernels.compiled.product import COLUMNS, LANES, ROWS, SIZE, TILE
-from autograd.kernels.compiled.tile import block, call_tile
-from autograd.kernels.compiled.vectors import Vectors
-from autograd.kernels.compiled.winograd_tiles import apart
-from autograd.kernels.compiled.winograd_transform import interleaved, square_at, store
+from autograd.kernels.compiled.tile import block, call_tile, transposed
+from autograd.kernels.compiled.vectors import Vectors, integer
+from autograd.kernels.compiled.winograd_tiles import apart, fetch_rows
+from autograd.kernels.compiled.winograd_transform import (
+    WHOLE,
+    interleaved,
+    lines,
+    square_at,
+    store,
+)
 
 MOST_PIXELS = 2  # along an axis of the output
 FEWEST_IMAGES, FEWEST_CHANNELS = 8, 32  # for which tiles are filled
 TAPS = 3
 FILTER = TAPS * TAPS
+AHEAD = 16  # channels whose filters are brought into the cache at a time
 int64 = types.int64
 
 
@@ -35,49 +42,95 @@ def meeting(place, extent):
     return first, max(first, min(TAPS, extent - place))
 
 
-@kernel(lambda T: (array(T, 2), array(T, 3), array(T, 4, out=True), array(T, 1), array(int64, 1),
-                   array(int64, 1)))  # fmt: skip
-def correlate_tiny(x, filters, out, bias, geometry, unit):
-    """Images x, a row each, with filters (strips, taps and channels, columns).
+@intrinsic
+def unweave(typingctx, source, distance, turned, target, step):
+    """The taps, `step` apart, of a vector's count of filters; `turned`: the last of them first."""
 
-    `geometry`: height, width, where the first output sees from, and whether relu follows.
+    def codegen(context, builder, signature, arguments):
+        v, (source, distance, turned, target, step) = Vectors(builder, types.float32), arguments
+        rows, taps = [v.offset(v.pointer(source), distance, i) for i in range(v.lanes)], []
+        for first, lanes, mask in lines(v, WHOLE):
+            places = [v.vector(builder.gep(row, [integer(first)])) for row in rows]
+            columns = transposed(v, [v.masked_load(place, mask) for place in places])
+            taps += [columns[lane] for lane in lanes]
+        asked = builder.icmp_signed("!=", turned, integer(0))
+        out = [builder.select(asked, taps[-1 - i], tap) for i, tap in enumerate(taps)]
+        places = [v.vector(v.offset(v.pointer(target), step, i)) for i in range(FILTER)]
+        store(v, [out], [places])
+        return context.get_dummy_value()
+
+    return types.void(*[types.intp] * 5), codegen
+
+
+@inner
+def pack(unit, w, channels, outputs, first, count, turned, target):
+    """The filters of a strip of outputs side by side, one tap and channel below another."""
+    size, lanes, wide = unit[SIZE], unit[LANES], unit[COLUMNS]
+    along, across = (FILTER * outputs, FILTER) if turned else (FILTER, FILTER * channels)
+    source, none = w.ctypes.data + size * first * across, np.int64(0)
+    for c in range(channels):
+        if c % AHEAD == 0:
+            start, more = source + size * (c + AHEAD) * along, min(AHEAD, channels - c - AHEAD)
+            if turned:
+                fetch_rows(none, more, start, size * along, size * across * count)
+            else:
+                fetch_rows(none, count, start, size * across, size * along * more)
+        for k in range(0, count, lanes):
+            unweave(
+                source + size * (k * across + c * along), across, turned,
+                target + size * (c * wide + k), channels * wide,
+            )  # fmt: skip
+
+
+@kernel(lambda T: (array(T, 2), array(T, 4), array(T, 4, out=True), array(T, 1), array(int64, 1),
+                   array(int64, 1), array(types.uint8, 2, out=True)))  # fmt: skip
+def correlate_tiny(x, w, out, bias, geometry, unit, space):
+    """Images x, a row each, with filters w (O, C, 3, 3) or, `turned` around, (C, O, 3, 3).
+
+    `geometry`: height, width, where the first output sees from, `turned`, whether relu follows.
     """
-    height, width, top, left, relu = geometry
+    height, width, top, left, turned, relu = geometry
     n, rows, columns, outputs = out.shape
-    strips, depth, wide = filters.shape
-    size, channels = unit[SIZE], depth // FILTER
+    size, wide, channels = unit[SIZE], unit[COLUMNS], w.shape[0] if turned else w.shape[1]
     pixels, tiles = rows * columns, (n + unit[ROWS] - 1) // unit[ROWS]
-    for task in prange(strips * pixels):
-        strip, pixel = task // pixels, task % pixels
-        y, x_ = pixel // columns + top, pixel % columns + left
-        first, last = meeting(y, height)
-        begin, end = meeting(x_, width)
-        length = (end - begin) * channels if first < last else 0
-        for t in range(tiles):
-            done = n * t // tiles
-            place = (done * pixels + pixel) * outputs + strip * wide
-            for tap in range(first, max(last, first + 1)):
-                seen = ((y + tap) * width + x_ + begin) * channels
-                line = strip * depth + (tap * TAPS + begin) * channels
-                call_tile(
-                    unit[TILE], x.ctypes.data + done * x.strides[0] + size * seen,
-                    x.strides[0] // size, 1, filters.ctypes.data + size * line * wide, wide,
-                    out.ctypes.data + size * place, pixels * outputs, length,
-                    n * (t + 1) // tiles - done, min(wide, outputs - strip * wide), tap > first,
-                    bias.ctypes.data + size * strip * wide, relu and tap + 1 >= last,
-                )  # fmt: skip
+    tasks, threads = (outputs + wide - 1) // wide * pixels, len(space)
+    for thread in prange(threads):
+        filters, started = space[thread].ctypes.data, tasks * thread // threads
+        for task in range(started, tasks * (thread + 1) // threads):
+            channel, pixel = task // pixels * wide, task % pixels
+            count = min(wide, outputs - channel)
+            if task == started or pixel == 0:
+                pack(unit, w, channels, outputs, channel, count, turned, filters)
+            y, x_ = pixel // columns + top, pixel % columns + left
+            first, last = meeting(y, height)
+            begin, end = meeting(x_, width)
+            length = (end - begin) * channels if first < last else 0
+            for t in range(tiles):
+                done = n * t // tiles
+                place = (done * pixels + pixel) * outputs + channel
+                for tap in range(first, max(last, first + 1)):
+                    seen = ((y + tap) * width + x_ + begin) * channels
+                    call_tile(
+                        unit[TILE], x.ctypes.data + done * x.strides[0] + size * seen,
+                        x.strides[0] // size, 1,
+                        filters + size * (tap * TAPS + begin) * channels * wide, wide,
+                        out.ctypes.data + size * place, pixels * outputs, length,
+                        n * (t + 1) // tiles - done, count, tap > first,
+                        bias.ctypes.data + size * channel, relu and tap + 1 >= last,
+                    )  # fmt: skip
 
 
 @intrinsic
 def weave(typingctx, source, step, target):
-    """Filters side by side, as many as a vector has numbers, from their taps `step` apart."""
+    """The reverse, to aligned memory that is not read soon."""
 
     def codegen(context, builder, signature, arguments):
         v, (source, step, target) = Vectors(builder, types.float32), arguments
         places = square_at(v, source, step, TAPS)
         taps = [v.load(place) for row in places for place in row]
         out = interleaved(v, taps)
-        store(v, [out], [[v.vector(v.pointer(target), i) for i in range(len(out))]])
+        for i, row in enumerate(out):
+            v.stream(row, v.vector(v.pointer(target), i))
         return context.get_dummy_value()
 
     return types.void(types.intp, types.intp, types.intp), codegen
@@ -151,27 +204,28 @@ def _set_apart(images) -> np.ndarray:
     """
     unit, (n, length) = block("f"), (len(images), images[0].size)
     row = getattr(apart, "py_func", apart)(length, int(unit[LANES]))
-    rows = np.empty(n * row + int(unit[COLUMNS]), images.dtype)[: n * row].reshape(n, row)
+    rows = aligned((n * row + int(unit[COLUMNS]),), images.dtype)[: n * row].reshape(n, row)
     rows[:, :length] = images.reshape(n, length)
     return rows
 
 
 def forward(x, w, out, bias, corner, relu=False, turned=False) -> None:
     """Correlate x (N, H, W, C) with filters (O, C, 3, 3) into `out`, see `winograd.forward`."""
-    order = range(FILTER)[::-1] if turned else range(FILTER)
-    filters = packed_filters(w, order, 1, not turned)[0]
+    unit = block("f")
     if bias is None:
         bias = np.zeros(out.shape[3], out.dtype)
     correlate_tiny(
-        _set_apart(x), filters, out, bias, np.array([*x.shape[1:3], *corner, relu], np.int64),
-        block("f"), work=len(x) * filters.size // 32,
+        _set_apart(x), np.ascontiguousarray(w), out, bias,
+        np.array([*x.shape[1:3], *corner, turned, relu], np.int64), unit,
+        workspace(get_num_threads(), 4 * FILTER * x.shape[3] * int(unit[COLUMNS])),
+        work=len(x) * w.size // 32,
     )  # fmt: skip
 
 
 def weight_gradient(g, x, corner) -> np.ndarray:
     """The gradient of the filters, (O, C, 3, 3), of errors and images (N, H, W, channels)."""
     unit, threads = block("f"), get_num_threads()
-    out = np.empty((g.shape[3], x.shape[3], TAPS, TAPS), x.dtype)
+    out = aligned((g.shape[3], x.shape[3], TAPS, TAPS), x.dtype)
     needed = 4 * FILTER * int(unit[ROWS] * unit[COLUMNS])
     correlate_errors(
         _set_apart(x), _set_apart(g), out,

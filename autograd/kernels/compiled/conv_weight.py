@@ -14,7 +14,7 @@ from numba import prange, types
 from autograd.kernels.compiled.jit import array, get_num_threads, kernel
 from autograd.kernels.compiled.layout import copy_padded, extent, gather
 from autograd.kernels.compiled.memory import workspace
-from autograd.kernels.compiled.product import COLUMNS, ROWS, SIZE, TILE
+from autograd.kernels.compiled.product import COLUMNS, LANES, ROWS, SIZE, TILE
 from autograd.kernels.compiled.tile import block, call_tile
 
 PIXELS = 256  # that strips are deep
@@ -113,6 +113,55 @@ def correlate_few_outputs(x, g, out, runs, geometry, unit, space):
                             done += now
 
 
+@kernel(lambda T: (array(T, 4), array(T, 4), array(T, 3, out=True), array(int64, 2),
+                   array(int64, 1), array(int64, 1), array(types.uint8, 2, out=True)))  # fmt: skip
+def correlate_few_taps(x, g, out, runs, geometry, unit, space):
+    """The same for one group, turned around, into out (parts, runs and elements, O).
+
+    Where a strip of what pixels see is no wider than a vector, the errors are the strips: they are
+    read where they lie, whole vectors at a time.
+    """
+    n, height, width, channels = x.shape
+    _, rows, columns, outputs = g.shape
+    parts, depth, _ = out.shape
+    stride_y, stride_x, length, pixels = geometry
+    size, high, wide, row = unit[SIZE], unit[ROWS], unit[COLUMNS], unit[LANES]
+    tiles, places, threads = (depth + high - 1) // high, n * rows * columns, len(space)
+    for thread in prange(threads):
+        seen = space[thread].ctypes.data
+        for part in range(thread, parts, threads):
+            last = places * (part + 1) // parts
+            for first in range(places * part // parts, last, pixels):
+                count = min(pixels, last - first)
+                gather(
+                    size, x.ctypes.data, (height, width, channels), (rows, columns),
+                    (stride_y, stride_x), runs, length, 0, depth, 0, first, count, seen, row,
+                )  # fmt: skip
+                for strip in range(0, outputs, wide):
+                    done = 0
+                    for t in range(tiles):
+                        now = (depth - done) // (tiles - t)
+                        call_tile(
+                            unit[TILE], seen + size * done, 1, row,
+                            g.ctypes.data + size * (first * outputs + strip), outputs,
+                            out.ctypes.data + size * ((part * depth + done) * outputs + strip),
+                            outputs, count, now, min(wide, outputs - strip), 1, 0, 0,
+                        )  # fmt: skip
+                        done += now
+
+
+def _few_taps(g, x, runs, length, count, stride) -> np.ndarray:
+    """The same for filters that see no more than a vector of numbers: see `gradient`."""
+    unit, outputs = block(x.dtype.char), g.shape[3]
+    out = np.zeros((PARTS, count, outputs), x.dtype)
+    needed = PIXELS * int(unit[LANES]) * x.itemsize
+    correlate_few_taps(
+        x, g, out, runs, np.array([*stride, length, PIXELS], np.int64), unit,
+        workspace(get_num_threads(), needed), work=g.size * count // 32,
+    )  # fmt: skip
+    return np.ascontiguousarray(np.add.reduce(out, axis=0).T)
+
+
 def _few_outputs(g, x, runs, length, stride) -> np.ndarray:
     """The same for few outputs and runs of whole pixels: see `gradient`."""
     unit, (n, rows, columns, outputs), channels = block(x.dtype.char), g.shape, x.shape[3]
@@ -139,6 +188,9 @@ def gradient(g, x, runs, length, count, stride, groups) -> np.ndarray:
     few = outputs <= FEW_OUTPUTS and g.shape[2] >= LONG_ROW
     if whole and few and x[0].nbytes <= IMAGE_BYTES:
         return _few_outputs(g, x, runs, length, stride)
+    lanes = int(unit[LANES])
+    if groups == 1 and count <= lanes and outputs % lanes == 0:
+        return _few_taps(g, x, runs, length, count, stride)
     # The number of parts depends on nothing but the sizes: so does the order of the sums.
     parts = PARTS if groups * -(-count // wide) < 2 * PARTS else 1
     out = np.zeros((parts, groups, outputs // groups, count), x.dtype)

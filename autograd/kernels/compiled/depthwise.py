@@ -2,16 +2,19 @@
 
 Little is shared between channels, so there is no product of matrices. A vector of channels is
 summed up in registers: of some neighbouring pixels over all taps of the filter, or, for the
-gradient of the filter, of some taps over neighbouring pixels; see `narrow_code`.
+gradient of the filter, of some taps over neighbouring pixels; see `narrow_code`. Where filters of
+one channel have rows of three taps, it slides along rows of pixels; see `slide_code`.
 """
 
 from __future__ import annotations
+
+import functools
 
 import numpy as np
 from numba import prange, types
 
 from autograd.kernels.compiled.conv_plan import residues
-from autograd.kernels.compiled.jit import array, inner, kernel
+from autograd.kernels.compiled.jit import array, inner, intp, kernel
 from autograd.kernels.compiled.narrow_code import (
     MOST,
     address,
@@ -20,6 +23,7 @@ from autograd.kernels.compiled.narrow_code import (
     most_taps,
     widths,
 )
+from autograd.kernels.compiled.slide_code import TAPS, call_collect, call_slide, slide_address
 from autograd.kernels.compiled.tile import prefetch
 
 PARTS = 16  # of the rows, summed apart, in the gradient of the weight
@@ -101,9 +105,20 @@ def correlate(x, taps, out, bias, down, along, reach, settings):
             done += pixels
 
 
-@kernel(lambda T: (array(T, 4), array(T, 4), array(T, 4, out=True), array(int64, 1),
-                   array(int64, 1), array(int64, 1), array(int64, 1)))  # fmt: skip
-def correlate_outputs(x, g, sums, down, along, reach, settings):
+@inner
+def list_taps(above, below, first, end, line, listed):
+    """List the taps of some rows and columns; count them."""
+    count = 0
+    for i in range(above, below):
+        for j in range(first, end):
+            listed[count] = i * line + j
+            count += 1
+    return count
+
+
+@kernel(lambda T: (array(T, 4), array(T, 4), array(T, 4, out=True), array(int64, 2, out=True),
+                   array(int64, 1), array(int64, 1), array(int64, 1), array(int64, 1)))  # fmt: skip
+def correlate_outputs(x, g, sums, space, down, along, reach, settings):
     """Sums (parts, taps, width, C) of errors times inputs, each part over rows of its own.
 
     `settings`: strides, the code of `multiply`, and how many taps it takes at most.
@@ -122,34 +137,85 @@ def correlate_outputs(x, g, sums, down, along, reach, settings):
                 at = done * stride_x
                 pixels = neighbours(along, at, stride_x, width, columns - done, STRETCH)
                 first, end = inside(along, at, width)
-                # Where all columns are inside, all rows of taps are one stretch of taps.
-                high = below - above if end - first == line else 1
+                listed = space[part]
+                seeing, begin = list_taps(above, below, first, end, line, listed), 0
                 seen = x.ctypes.data + image * x.strides[0] + y * stride_y * row + at * pixel
                 error = g.ctypes.data + task * g.strides[1] + done * g.strides[2]
                 ahead = seen + (down[-1] + stride_y) * row
                 for i in range(stride_y):
                     fetch_stretch(ahead + i * row, pixels * stride_x * pixel)
                 fetch_stretch(error + g.strides[1], pixels * g.strides[2])
-                for i in range(above, below, max(high, 1)):
-                    begin, last = i * line + first, (i + high - 1) * line + end
-                    while begin < last:
-                        now = (last - begin) // ((last - begin + most - 1) // most)
-                        call_multiply(
-                            code, seen, stride_x * pixel, reach.ctypes.data + 8 * begin, error,
-                            g.strides[2], pixels,
-                            sums.ctypes.data + part * sums.strides[0] + begin * tap, tap, now,
-                            channels,
-                        )  # fmt: skip
-                        begin += now
+                while begin < seeing:
+                    now = (seeing - begin) // ((seeing - begin + most - 1) // most)
+                    call_multiply(
+                        code, seen, stride_x * pixel, reach.ctypes.data, error, g.strides[2],
+                        pixels, sums.ctypes.data + part * sums.strides[0],
+                        listed.ctypes.data + 8 * begin, tap, now, channels,
+                    )  # fmt: skip
+                    begin += now
                 done += pixels
+
+
+@kernel(lambda T: (array(T, 4), array(T, 3), array(T, 4, out=True), array(T, 1), array(int64, 1),
+                   intp, intp, intp))  # fmt: skip
+def correlate_rows(x, taps, out, bias, down, left, relu, code):
+    """The same for rows of three taps side by side and steps of one pixel, see `slide_code`."""
+    n, height, width, channels = x.shape
+    _, rows, columns, _ = out.shape
+    row, tap = x.strides[1], taps.strides[0]
+    for task in prange(n * rows):
+        image, y = task // rows, task % rows
+        above, below = inside(down, y, height)
+        seen = x.ctypes.data + image * x.strides[0] + (y + down[above]) * row
+        call_slide(
+            code, seen, row, x.strides[2], width, left,
+            taps.ctypes.data + above * TAPS * tap, tap, below - above, bias.ctypes.data,
+            out.ctypes.data + image * out.strides[0] + y * out.strides[1], out.strides[2],
+            columns, channels, relu,
+        )  # fmt: skip
+
+
+@kernel(lambda T: (array(T, 4), array(T, 4), array(T, 4, out=True), array(int64, 1), intp,
+                   intp))  # fmt: skip
+def correlate_rows_outputs(x, g, sums, down, left, code):
+    """The same for rows of three taps side by side and steps of one pixel, see `slide_code`."""
+    n, height, width, channels = x.shape
+    rows, columns = g.shape[1:3]
+    parts, row, tap = len(sums), x.strides[1], sums.strides[1]
+    for part in prange(parts):
+        for task in range(n * rows * part // parts, n * rows * (part + 1) // parts):
+            image, y = task // rows, task % rows
+            above, below = inside(down, y, height)
+            call_collect(
+                code, x.ctypes.data + image * x.strides[0] + (y + down[above]) * row, row,
+                x.strides[2], width, left, g.ctypes.data + task * g.strides[1], g.strides[2],
+                columns, sums.ctypes.data + part * sums.strides[0] + above * TAPS * tap, tap,
+                below - above, channels,
+            )  # fmt: skip
+
+
+def _slides(x, width, out, down, along, stride) -> bool:
+    """Whether a vector slides along rows: taps are side by side, and each output sees some."""
+    if width > 1 or stride != (1, 1) or len(along) != TAPS or len(down) > TAPS:
+        return False
+    dense = down[-1] - down[0] == len(down) - 1 and along[-1] - along[0] == TAPS - 1
+    (high, wide), (rows, columns) = x.shape[1:3], out.shape[1:3]
+    seen = down[-1] >= 0 and rows - 1 + down[0] < high
+    seen &= along[0] <= 0 <= along[-1] and wide <= columns - 1 + along[-1] < wide + TAPS - 1
+    return dense and seen and out.flags.c_contiguous
 
 
 def _reach(x, offsets):
     """How far taps read from their pixel: rows of them and columns in pixels, all in bytes."""
-    offsets = np.array(offsets, np.int64)
-    along = offsets[offsets[:, 0] == offsets[0, 0], 1]
-    down = offsets[:: len(along), 0]
-    return np.ascontiguousarray(down), along, offsets @ np.array(x.strides[1:3], np.int64)
+    return _distances(tuple(offsets), *x.strides[1:3])
+
+
+@functools.lru_cache(256)
+def _distances(offsets, row, pixel):
+    reach = np.array(offsets, np.int64)
+    along = reach[reach[:, 0] == reach[0, 0], 1]
+    down = np.ascontiguousarray(reach[:: len(along), 0])
+    return down, along, reach @ np.array((row, pixel), np.int64)
 
 
 def suits(w_shape, groups, dtype) -> bool:
@@ -167,11 +233,15 @@ def forward(x, w, bias, out, offsets, stride, relu) -> None:
 
 
 def _correlate(x, taps, out, bias, offsets, stride, relu) -> None:
+    down, along, reach = _reach(x, offsets)
+    work = out.size * len(offsets) * taps.shape[1] // 8
+    if _slides(x, taps.shape[1], out, down, along, tuple(stride)):
+        code = slide_address("slide", x.dtype.char)
+        correlate_rows(x, taps, out, bias, down, -along[0], int(relu), code, work=work)
+        return
     code = address("convolve", x.dtype.char, taps.shape[1])
-    correlate(
-        x, taps, out, bias, *_reach(x, offsets), np.array([*stride, relu, code], np.int64),
-        work=out.size * len(offsets) * taps.shape[1] // 8,
-    )  # fmt: skip
+    settings = np.array([*stride, relu, code], np.int64)
+    correlate(x, taps, out, bias, down, along, reach, settings, work=work)
 
 
 def input_gradient(g, w, dx, stride, padding, dilation) -> None:
@@ -197,11 +267,15 @@ def input_gradient(g, w, dx, stride, padding, dilation) -> None:
 def weight_gradient(g, x, width, offsets, stride) -> np.ndarray:
     """The gradient as taps (C, taps, width), of errors and images (N, H, W, C)."""
     sums = np.zeros((PARTS, len(offsets), width, x.shape[3]), x.dtype)
-    code = address("multiply", x.dtype.char, width)
-    correlate_outputs(
-        x, g, sums, *_reach(x, offsets), np.array([*stride, code, most_taps(width)], np.int64),
-        work=g.size * len(offsets) * width // 8,
-    )  # fmt: skip
+    down, along, reach = _reach(x, offsets)
+    work = g.size * len(offsets) * width // 8
+    if _slides(x, width, g, down, along, tuple(stride)):
+        code = slide_address("collect", x.dtype.char)
+        correlate_rows_outputs(x, g, sums, down, -along[0], code, work=work)
+    else:
+        code, space = address("multiply", x.dtype.char, width), np.empty((PARTS, len(offsets)), "q")
+        settings = np.array([*stride, code, most_taps(width)], np.int64)
+        correlate_outputs(x, g, sums, space, down, along, reach, settings, work=work)
     return np.ascontiguousarray(np.add.reduce(sums, axis=0).transpose(2, 0, 1))
 
 

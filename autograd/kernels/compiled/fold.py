@@ -42,14 +42,16 @@ def fold(x, out, geometry, unit, space):
                 target = out.ctypes.data + size * (image * rows + y) * columns * taps
                 # Whole squares as vectors: each pixel written runs over into the next ones, which
                 # are written after it. So the image must not end there.
-                room = columns if y < rows - 1 else columns - lanes
-                whole = max(0, room) // lanes * lanes if taps <= lanes else 0
-                for first in range(0, whole, lanes):
+                done, room = 0, (rows - y) * columns * taps
+                while (
+                    taps <= lanes and done < columns and (done + lanes - 1) * taps + lanes <= room
+                ):
                     call_transpose(
-                        unit[TRANSPOSE], begin + size * first, dilation * columns, taps,
-                        target + size * first * taps, taps,
+                        unit[TRANSPOSE], begin + size * done, dilation * columns, taps,
+                        target + size * done * taps, taps,
                     )  # fmt: skip
-                for column in range(whole, columns):
+                    done += lanes
+                for column in range(done, columns):
                     for i in range(taps):
                         copy_number(
                             size, begin + size * (i * dilation * columns + column),
@@ -64,8 +66,10 @@ def folded(x, w_shape, size, stride, padding, dilation):
     out = empty((n, size[0], columns, w_shape[2]), x.dtype)
     deep = (size[0] - 1) * stride[0] + (w_shape[2] - 1) * dilation[0] + 1
     geometry = np.array([stride[0], dilation[0], padding[0][0], padding[1][0]], np.int64)
+    unit = block(x.dtype.char)
     fold(
-        np.ascontiguousarray(x).reshape(n, height, width), out, geometry, block(x.dtype.char),
-        workspace(get_num_threads(), deep * columns * x.itemsize), work=out.size,
+        np.ascontiguousarray(x).reshape(n, height, width), out, geometry, unit,
+        workspace(get_num_threads(), (deep * columns + int(unit[LANES])) * x.itemsize),
+        work=out.size,
     )  # fmt: skip
     return out.transpose(0, 3, 1, 2)

@@ -33,6 +33,7 @@ from numba.core.runtime import rtsys
 
 from autograd.kernels import threads
 from autograd.kernels.compiled import loops
+from autograd.kernels.compiled.memory import keep_freed_memory
 from autograd.kernels.compiled.target import TARGET
 from autograd.kernels.threads import get_num_threads, set_num_threads
 
@@ -49,6 +50,7 @@ if TARGET.bits == 512:  # else LLVM prefers vectors of 256 bits; to be set befor
     numba.config.CPU_FEATURES = TARGET.features + ",-prefer-256-bit"
 numba.config.THREADING_LAYER = "omp"  # entered in 3 us; the others take ten times as long
 set_num_threads(get_num_threads())  # tells numba too, now that it is loaded
+keep_freed_memory()  # whoever has anything compiled works on arrays large enough
 
 
 def array(of: types.Type, ndim: int, layout: str = "C", out: bool = False) -> types.Array:
@@ -62,7 +64,7 @@ def array(of: types.Type, ndim: int, layout: str = "C", out: bool = False) -> ty
 CORE = (
     "target", "jit", "loops", "apart", "memory", "vectors", "tile", "product", "mathematics",
     "sequence", "layout", "winograd_transform", "winograd_tiles", "few_code", "conv_few", "turn",
-    "pool_code", "norm_rows", "attention_blocks", "narrow_code",
+    "pool_code", "norm_rows", "attention_blocks", "narrow_code", "slide_code",
 )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ In a vector of x, the channel j of each group is repeated by a shuffle: none is 
 from __future__ import annotations
 
 import functools
+import itertools
 from types import FunctionType
 
 from llvmlite import ir
@@ -27,31 +28,34 @@ from autograd.kernels.compiled.target import TARGET
 from autograd.kernels.compiled.tile import INT, KEEP, Vectors, call, integer
 
 MOST = 8  # pixels that are summed up at once
+BESIDE = 4  # vectors of one pixel that are: its own sum would wait for each of its additions
 SUMS = 16 if TARGET.registers == 32 else 8  # of taps, that are kept in registers
 CONVOLVE = (
     "x", "x_pixel", "reach", "taps", "line", "tap", "rows", "columns", "bias", "out", "out_pixel",
     "pixels", "channels", "relu",
 )  # fmt: skip
 MULTIPLY = (
-    "x", "x_pixel", "reach", "g", "g_pixel", "pixels", "out", "tap", "taps", "channels",
+    "x", "x_pixel", "reach", "g", "g_pixel", "pixels", "out", "listed", "tap", "taps", "channels",
 )  # fmt: skip
 
 
 def most_taps(width: int) -> int:
     """How many taps `multiply` takes at once."""
-    return max(1, min(MOST, SUMS // width))
+    return max(1, SUMS // width)
 
 
+@functools.cache
 def widths(char: str) -> tuple[int, ...]:
     """The groups that there is code for: those of which a vector holds whole ones, of numbers."""
     lanes = TARGET.bits // NUMPY_TYPES[char].bitwidth
     return tuple(width for width in (1, 2, 4, 8) if width <= lanes)
 
 
-def _vectors(v: Vectors, number, most, channels):
+def _vectors(v: Vectors, number, most, channels, beside=1):
     """Emit, for 1 to `most`, the code of a vector of channels: in a loop, and once with a mask.
 
-    Yielded are how many, where the vector begins, in bytes, and how to load and to store it.
+    Yielded are how many, where each of the vectors begins, in bytes, and how to load and to store
+    one. There are several if there is but one of the former, and so many channels.
     """
     builder, wide = v.builder, v.lanes * v.align
     whole = builder.sdiv(channels, integer(v.lanes))
@@ -70,10 +74,17 @@ def _vectors(v: Vectors, number, most, channels):
         case = builder.append_basic_block(f"of_{count}")
         choice.add_case(integer(count), case)
         builder.position_at_end(case)
-        with cgutils.for_range(builder, whole) as vector:
-            yield count, builder.mul(vector.index, integer(wide)), v.load, v.store
+        done = integer(0)
+        for several in (beside, 1) if count == 1 < beside else (1,):
+            blocks = builder.sdiv(builder.sub(whole, done), integer(several))
+            with cgutils.for_range(builder, blocks) as block:
+                first = builder.add(done, builder.mul(block.index, integer(several)))
+                at = builder.mul(first, integer(wide))
+                places = [builder.add(at, integer(wide * i)) for i in range(several)]
+                yield count, places, v.load, v.store
+            done = builder.add(done, builder.mul(blocks, integer(several)))
         with builder.if_then(builder.icmp_signed(">", rest, integer(0))):
-            yield count, builder.mul(whole, integer(wide)), masked_load, masked_store
+            yield count, [builder.mul(whole, integer(wide))], masked_load, masked_store
         builder.branch(end)
     builder.position_at_end(end)
 
@@ -108,25 +119,28 @@ def _emit_convolve(v: Vectors, width: int, x: dict) -> None:
     asked = builder.icmp_signed("!=", x["relu"], integer(0))
     floor = v.splat(builder.select(asked, ir.Constant(v.number, 0.0), lowest))
     part = builder.sdiv(x["tap"], integer(width))  # from channel to channel of a group
-    for count, at, load, store in _vectors(v, x["pixels"], MOST, x["channels"]):
-        start = load(_place(v, x["bias"], at))
-        for total in sums[:count]:
-            builder.store(start, total)
+    for count, places, load, store in _vectors(v, x["pixels"], MOST, x["channels"], BESIDE):
+        pairs = list(itertools.product(range(count), places))
+        for (_, at), total in zip(pairs, sums, strict=False):
+            builder.store(load(_place(v, x["bias"], at)), total)
         with (
             cgutils.for_range(builder, x["rows"]) as row,
             cgutils.for_range(builder, x["columns"]) as column,
         ):
             index = builder.add(builder.mul(row.index, x["line"]), column.index)
-            seen = builder.add(_distance(builder, x["reach"], index), at)
+            seen = _distance(builder, x["reach"], index)
             values = [
-                load(_place(v, x["x"], seen, (x["x_pixel"], integer(p)))) for p in range(count)
+                load(_place(v, x["x"], seen, at, (x["x_pixel"], integer(p)))) for p, at in pairs
             ]
             for j in range(width):
-                weight = load(_place(v, x["taps"], at, (index, x["tap"]), (part, integer(j))))
-                for value, total in zip(values, sums, strict=False):
+                weights = {
+                    at: load(_place(v, x["taps"], at, (index, x["tap"]), (part, integer(j))))
+                    for at in places
+                }
+                for (_, at), value, total in zip(pairs, values, sums, strict=False):
                     seen_by_all = _repeated(v, value, width, j)
-                    builder.store(v.fma(seen_by_all, weight, builder.load(total)), total)
-        for p, total in enumerate(sums[:count]):
+                    builder.store(v.fma(seen_by_all, weights[at], builder.load(total)), total)
+        for (p, at), total in zip(pairs, sums, strict=False):
             value = builder.load(total)
             value = builder.select(builder.fcmp_ordered("<", value, floor), floor, value)
             store(value, _place(v, x["out"], at, (x["out_pixel"], integer(p))))
@@ -136,11 +150,16 @@ def _emit_multiply(v: Vectors, width: int, x: dict) -> None:
     builder, most = v.builder, most_taps(width)
     sums = [cgutils.alloca_once(builder, v.type) for _ in range(most * width)]
     part = builder.sdiv(x["tap"], integer(width))
-    for count, at, load, store in _vectors(v, x["taps"], most, x["channels"]):
-        places = [_place(v, x["out"], at, (part, integer(s))) for s in range(count * width)]
+    for count, (at,), load, store in _vectors(v, x["taps"], most, x["channels"]):
+        taps = [_distance(builder, x["listed"], integer(t)) for t in range(count)]
+        places = [
+            _place(v, x["out"], at, (x["tap"], tap), (part, integer(j)))
+            for tap in taps
+            for j in range(width)
+        ]
         seen = [
-            builder.add(_distance(builder, x["reach"], integer(t)), builder.add(x["x"], at))
-            for t in range(count)
+            builder.add(_distance(builder, x["reach"], tap), builder.add(x["x"], at))
+            for tap in taps
         ]
         for place, total in zip(places, sums, strict=False):
             builder.store(load(place), total)
@@ -172,7 +191,8 @@ def _make(emit, of: types.Type, width: int):
         return types.void(*[types.intp] * len(CONVOLVE)), codegen
 
     @intrinsic
-    def multiply(typingctx, x, x_pixel, reach, g, g_pixel, pixels, out, tap, taps, channels):
+    def multiply(typingctx, x, x_pixel, reach, g, g_pixel, pixels, out, listed, tap, taps,
+                 channels):  # fmt: skip
         def codegen(context, builder, signature, arguments):
             code(MULTIPLY, arguments, builder)
             return context.get_dummy_value()
@@ -192,8 +212,8 @@ def _convolve(x, x_pixel, reach, taps, line, tap, rows, columns, bias, out, out_
           channels, relu)  # fmt: skip
 
 
-def _multiply(x, x_pixel, reach, g, g_pixel, pixels, out, tap, taps, channels):
-    _code(x, x_pixel, reach, g, g_pixel, pixels, out, tap, taps, channels)
+def _multiply(x, x_pixel, reach, g, g_pixel, pixels, out, listed, tap, taps, channels):
+    _code(x, x_pixel, reach, g, g_pixel, pixels, out, listed, tap, taps, channels)
 
 
 CODE = {
@@ -228,9 +248,9 @@ def call_convolve(typingctx, address, x, x_pixel, reach, taps, line, tap, rows, 
 
 
 @intrinsic
-def call_multiply(typingctx, address, x, x_pixel, reach, g, g_pixel, pixels, out, tap, taps,
-                  channels):  # fmt: skip
-    """Add to the sums of 1 to `most_taps` taps with the code at `address`."""
+def call_multiply(typingctx, address, x, x_pixel, reach, g, g_pixel, pixels, out, listed, tap,
+                  taps, channels):  # fmt: skip
+    """Add to the sums of 1 to `most_taps` taps, `listed` by number, with the code at `address`."""
 
     def codegen(context, builder, signature, arguments):
         call(builder, arguments[0], arguments[1:])

@@ -16,12 +16,12 @@ def integer(value: int) -> ir.Constant:
     return ir.Constant(INT, value)
 
 
-def fetch(builder: ir.IRBuilder, place, write: bool) -> None:
-    """Ask for the line of the cache at `place`: to write it soon, or to read it later."""
+def fetch(builder: ir.IRBuilder, place, write: bool, near: bool = False) -> None:
+    """Ask for the line of the cache at `place`: to write it soon, or to read it (`near`: soon)."""
     byte = ir.IntType(8).as_pointer()
     kind = ir.FunctionType(ir.VoidType(), [byte, INT32, INT32, INT32])
     function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
-    nearness = 3 if write else 2  # the first cache or the second
+    nearness = 3 if write or near else 2  # the first cache or the second
     flags = [ir.Constant(INT32, flag) for flag in (int(write), nearness, 1)]
     builder.call(function, [builder.bitcast(place, byte), *flags])
 
@@ -53,6 +53,12 @@ class Vectors:
 
     def store(self, value, place):
         self.builder.store(value, place, align=self.align)
+
+    def stream(self, value, place):
+        """Store at an aligned place, past the caches: what will not be read soon."""
+        stored = self.builder.store(value, place, align=self.lanes * self.align)
+        once = self.builder.module.add_metadata([ir.Constant(INT32, 1)])
+        stored.set_metadata("nontemporal", once)
 
     def splat(self, value):
         """`value` in every lane."""

@@ -16,6 +16,7 @@ from __future__ import annotations
 import numpy as np
 from numba import prange, types
 
+from autograd.kernels.compiled.arrays import aligned
 from autograd.kernels.compiled.jit import array, get_num_threads, inner, kernel
 from autograd.kernels.compiled.memory import workspace
 from autograd.kernels.compiled.product import COLUMNS, LANES, ROWS, SIZE, TILE
@@ -313,7 +314,7 @@ def weight_gradient(g, x, corner, stride=(1, 1)) -> np.ndarray:
     parts, settings, needed = plan_weights(
         total, channels, outputs, threads, form.points, len(phases)
     )  # fmt: skip
-    out = np.empty((parts, outputs, channels, form.side, form.side), np.float32)
+    out = aligned((parts, outputs, channels, form.side, form.side), np.float32)
     correlate_outputs(
         x, g, out, np.array([form.points, step, *settings], np.int64), phases, block("f"),
         workspace(threads, needed), work=total * channels * outputs * step**2,

@@ -13,7 +13,8 @@ from autograd.kernels.compiled.winograd_transform import QUARTER, WHOLE
 
 # Measured on cores with a second cache of 1 MB, for 64 to 512 channels.
 FEWEST_CHANNELS, FEWEST_PIXELS = 32, 128  # with fewer the direct way is as fast
-TILES, DEPTH = 56, 64  # of a block, and channels of a chunk of filters
+TILES, DEPTH = 56, 64  # of a block (half where filters are kept), channels of a chunk of filters
+MORE_TILES = 64  # of a block for fewer points, where each block has filters transformed anew
 KEPT_FILTERS = 1 << 20  # bytes, up to which they are transformed once and not for every block
 TALL = 64  # outputs of a group, for the gradient of the weight
 KEPT_SUMS = 3 << 20  # bytes, up to which they are transformed once and not for every block
@@ -64,9 +65,11 @@ def plan(total, channels, outputs, threads, points, phases):
 
     ways = min((n for n in range(1, threads + 1) if threads % n == 0), key=cost)
     tiles, own = split(ways)
-    blocks = -(-tiles // TILES)
-    most, filters = -(-tiles // blocks), elements(deep, wide)
-    kept = blocks > 1 and 4 * filters * chunks * own <= KEPT_FILTERS
+    filters = elements(deep, wide)
+    few = 4 * filters * chunks * own <= KEPT_FILTERS
+    limit = TILES // 2 if few else MORE_TILES if points < WHOLE.points else TILES
+    blocks = -(-tiles // limit)
+    most, kept = -(-tiles // blocks), few and blocks > 1
     each = channels + wide + elements(most, wide) + chunks * elements(most, deep)
     each += filters * chunks * own if kept else filters
     return (ways, most, deep, kept), TABLE + LIST + 4 * (each + wide)

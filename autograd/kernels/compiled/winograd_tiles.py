@@ -32,7 +32,7 @@ from autograd.kernels.compiled.winograd_transform import (
     whole_sums,
 )
 
-MOST_TILES = 112  # of a block
+MOST_TILES = 84  # of a block
 TABLE, LIST = 8 * 40, 8 * 4 * MOST_TILES  # bytes of the addresses of a tile's pixels, and of tiles
 
 # -- one transformation or the other, by the number of points ------------------------------------
@@ -221,7 +221,7 @@ def fetch(typingctx, address, writes):
 
     def codegen(context, builder, signature, arguments):
         place = builder.inttoptr(arguments[0], ir.IntType(8).as_pointer())
-        emit_fetch(builder, place, write=bool(writes.literal_value))
+        emit_fetch(builder, place, write=bool(writes.literal_value), near=True)
         return context.get_dummy_value()
 
     return types.void(types.intp, writes), codegen

@@ -259,21 +259,29 @@ def woven(v: Vectors, form: Form, taps):
 def to_filter(form: Form):
     """The intrinsic of G^T sums G: as many filters as a vector has numbers, one after another.
 
-    `adds`: to those that are there.
+    `adds`: to those that are there. Filters without gaps are aligned, and written past the caches:
+    as a rule they are read only when the gradients of all layers are there.
     """
+    gaps = len(form.places) < form.side**2
 
     @intrinsic
     def transform(typingctx, source, step, target, adds):
         def codegen(context, builder, signature, arguments):
             v, (source, step, target, adds) = Vectors(builder, types.float32), arguments
             square = both(v, collect, form.g, load(v, square_at(v, source, step, form.points)))
-            asked = builder.icmp_signed("!=", adds, integer(0))
-            source, target = v.pointer(source), v.pointer(target)
-            before = builder.select(asked, target, source)  # if not, of what need not be fetched
-            for at, row, mask in woven(v, form, [tap for taps in square for tap in taps]):
-                old, new = (v.vector(builder.gep(base, [integer(at)])) for base in (before, target))
-                held = builder.select(asked, mask, bits(v, []))
-                v.masked_store(builder.fadd(row, v.masked_load(old, held)), new, mask)
+            asked, target = builder.icmp_signed("!=", adds, integer(0)), v.pointer(target)
+            rows = [
+                (row, v.vector(builder.gep(target, [integer(at)])), mask)
+                for at, row, mask in woven(v, form, [tap for taps in square for tap in taps])
+            ]
+            with builder.if_else(asked) as (added, written):
+                with added:
+                    for row, place, mask in rows:
+                        total = builder.fadd(row, v.masked_load(place, mask))
+                        v.masked_store(total, place, mask)
+                with written:
+                    for row, place, mask in rows:
+                        v.masked_store(row, place, mask) if gaps else v.stream(row, place)
             return context.get_dummy_value()
 
         return types.void(*[types.intp] * 4), codegen
