@@ -37,6 +37,8 @@ def deliver(leaf: Leaf, g) -> None:
 
 def _laid_out_as(array: np.ndarray, g) -> np.ndarray:
     """A copy of g whose axes lie in memory in the order of the array's."""
+    if g.ndim == 2 and type(g) is np.ndarray and array.flags.c_contiguous:
+        return kernels.gemm.by_rows(g)
     copy = np.empty_like(array, dtype=np.asarray(g).dtype, subok=False)
     np.copyto(copy, g)
     return copy

@@ -21,10 +21,11 @@ Rules are written once. On the ordinary path they run on bare arrays; under ``cr
 same lines run on tensors, which is how derivatives of every order exist. The engine undoes
 broadcasting, so no rule mentions it. Rules must be pure: no in-place writes, no ``out=``.
 
-Two forms go beyond one formula per input. A joint rule ``f.vjp(("input", "weight"), rule)`` returns
-the gradients of several inputs at once. And an op whose rule is a fused kernel, which only arrays
-can enter, names a ``reference``: the same function composed of other ops. Under ``create_graph``
-the engine differentiates the reference instead; tests hold the two equal.
+Three forms go beyond one formula per input. A joint rule ``f.vjp(("input", "weight"), rule)``
+returns the gradients of several inputs at once; ``f.vjp_together`` adds one to the rules of each,
+for when all are wanted. And an op whose rule is a fused kernel, which only arrays can enter, names
+a ``reference``: the same function composed of other ops. Under ``create_graph`` the engine
+differentiates the reference instead; tests hold the two equal.
 
 A parameter is an array input if it is annotated ``Array`` (``Array | None`` when it may be absent,
 ``Arrays`` for a list of them), or bare: without annotation and without default.
@@ -127,6 +128,7 @@ class Op:
         self.title = shown_as or place + self.public_name
         self.prepare = KINDS[kind]
         self.rules: dict[str, Rule] = {}
+        self.together: dict[tuple[str, ...], Rule] = {}  # for these inputs, instead of their rules
         self.add_part: Callable | None = None  # see `Plan.add_part`
         self.plans: dict[Any, Any] = {}  # which inputs want gradients -> Plan
         self.forms: dict[tuple, Callable] = {}  # how a call is written -> what sorts such calls
@@ -174,6 +176,14 @@ class Op:
         for name, function in rules.items():
             covers = tuple(rules) if joint else (name,)
             self.rules[name] = Rule(function, _parameters(function)[0], covers)
+
+    def vjp_together(self, inputs: tuple[str, ...], function: Callable) -> None:
+        """Declare what gives at once what the rules of these inputs give, if exactly they want it.
+
+        It serves where a kernel is quicker for all than for each; a joint rule would keep for each
+        what the others need.
+        """
+        self.together[inputs] = Rule(function, _parameters(function)[0], inputs)
 
     def bind(self, args: tuple, keywords: dict) -> tuple[tuple, dict]:
         """Sort a call's arguments as Python would, into array inputs and the rest with defaults."""
@@ -342,6 +352,7 @@ def register(record: Op, function: Callable) -> Callable:
     record.function = function
     function.op = record  # type: ignore[attr-defined]
     function.vjp = record.vjp  # type: ignore[attr-defined]
+    function.vjp_together = record.vjp_together  # type: ignore[attr-defined]
     if record.numpy is not None:
         NUMPY[record.numpy] = function
     return function

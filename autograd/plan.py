@@ -30,7 +30,9 @@ class Plan:
         rules = dict.fromkeys(self._rules())
         self.joint = any(len(rule.inputs) > 1 for rule in rules)
         self.calls = [self._bind([rule]) for rule in rules]
-        self.all_calls = self._bind(list(rules), "[{}]")
+        names = tuple(op.inputs[i] for i in live) if op.together else ()
+        together = op.together.get(names)
+        self.all_calls = self._bind([together]) if together else self._bind(list(rules), "[{}]")
         if self.joint:
             (rule,) = rules  # an op has either one joint rule or one rule per input
             self.order = tuple(op.inputs.index(name) for name in rule.inputs)

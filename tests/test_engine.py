@@ -10,8 +10,9 @@ import pytest
 import autograd as ag
 from autograd.engine import reachable
 from autograd.errors import GraphError, ShapeError
+from autograd.kernels.choose import use
 from autograd.node import Node
-from autograd.op import OPS, op
+from autograd.op import OPS, Op, op
 
 
 def leaf(*values, dtype=ag.float64):
@@ -89,6 +90,27 @@ def test_gradient_is_not_the_callers_array():
     (x + 0).backward(seed)
     assert seed.tolist() == [1, 1]
     assert x.grad.tolist() == [2, 2]
+
+
+@pytest.mark.parametrize("kind", ["plain", "compiled"])
+@pytest.mark.parametrize(
+    "record, names", [(record, names) for record in OPS.values() for names in record.together],
+    ids=lambda x: x.name if isinstance(x, Op) else "-".join(x),
+)  # fmt: skip
+def test_gradients_given_together_are_those_given_singly(record, names, kind):
+    wanted = [record.inputs.index(name) for name in names]
+    for args, params in record.samples(np.random.default_rng(0)):
+        if len(args) <= max(wanted):
+            continue
+        inputs = [ag.tensor(a, requires_grad=i in wanted) for i, a in enumerate(args)]
+        with use(kind):
+            out = record.function(*inputs, **params)
+            g = ag.tensor(np.random.default_rng(1).normal(size=out.shape))
+            out.backward(g)
+            for i in wanted:
+                (single,) = ag.grad(record.function(*inputs, **params), inputs[i], g)
+                np.testing.assert_array_equal(inputs[i].grad.array, single.array)
+                assert inputs[i].grad.dtype == inputs[i].dtype
 
 
 def test_gradient_of_a_broadcast_operand_has_its_shape():

@@ -8,6 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twins import close, draw_array, dtypes, layouts, seeds
 
+from autograd.kernels import gemm as chosen
+from autograd.kernels import sums
+from autograd.kernels.choose import use
 from autograd.kernels.compiled import gemm as compiled
 from autograd.kernels.compiled.jit import get_num_threads, set_num_threads
 from autograd.kernels.plain import gemm as plain
@@ -77,7 +80,9 @@ def test_not_finite(bad):
     close(compiled.matmul(a, b), np.matmul(a, b), np.float32)
 
 
-@pytest.mark.parametrize("shape", [(3, 200, 130, 90), (1, 130, 600, 90), (9, 40, 40, 300)])
+@pytest.mark.parametrize(
+    "shape", [(3, 200, 130, 90), (1, 130, 600, 90), (9, 40, 40, 300), (1, 400, 1, 999)]
+)
 def test_threads_do_not_change_a_bit(shape):
     stack, rows, columns, depth = shape
     a = draw_array(0, (stack, rows, depth), np.float32)
@@ -90,3 +95,81 @@ def test_threads_do_not_change_a_bit(shape):
     finally:
         set_num_threads(before)
     np.testing.assert_array_equal(*results)
+
+
+@given(seed=seeds, dtype=dtypes, rows=sizes, depth=st.sampled_from([128, 129, 400]),
+       stacked=st.booleans(), start=st.sampled_from(["nothing", "bias", "sums"]),
+       relu=st.booleans())  # fmt: skip
+@settings(max_examples=40)
+def test_one_long_column(seed, dtype, rows, depth, stacked, start, relu):
+    lead = (1,) * stacked
+    a, b, out = (
+        draw_array(seed + i, (*lead, *shape), dtype)
+        for i, shape in enumerate(((rows, depth), (depth, 1), (rows, 1)))
+    )
+    bias = draw_array(seed + 3, 1, dtype) if start == "bias" else None
+    expected = plain.matmul(a, b) + (out if start == "sums" else 0 if bias is None else bias)
+    assert compiled.dots.suits(a, b, out) or not rows
+    compiled.run(a, b, out, bias, accumulate=start == "sums", relu=relu)
+    close(out, np.maximum(expected, 0) if relu else expected, dtype)
+
+
+def test_one_long_column_not_finite():
+    a = np.ones((4, 200), np.float32)
+    a[[1, 2], [7, 199]] = np.nan, np.inf
+    out = compiled.run(a, np.ones((200, 1), np.float32), np.empty((4, 1), np.float32), relu=True)
+    np.testing.assert_array_equal(out[:, 0], [200, np.nan, np.inf, 200])
+
+
+def test_which_columns_are_left_to_the_tiles():
+    a, out = np.ones((4, 200)), np.empty((4, 1))
+    column = np.ones((200, 2))[:, :1]
+    assert not compiled.dots.suits(a, column, out)
+    assert not compiled.dots.suits(np.ones((200, 4)).T, np.ones((200, 1)), out)
+    assert not compiled.dots.suits(np.ones((2, 4, 200)), np.ones((200, 1)), np.empty((2, 4, 1)))
+    close(compiled.matmul(a, column), a @ column, np.float64)
+
+
+@given(seed=seeds, dtype=dtypes, n=st.sampled_from([0, 1, 7, 100, 260, 1040]),
+       inputs=st.sampled_from([0, 1, 20, 130]), outputs=st.sampled_from([1, 9, 16, 33, 300]),
+       layout=st.tuples(layouts, layouts, layouts), weighted=st.booleans())  # fmt: skip
+@settings(max_examples=60)
+def test_linear_gradients_are_the_single_ones_to_the_bit(
+    seed, dtype, n, inputs, outputs, layout, weighted
+):
+    shapes = (n, outputs), (n, inputs), (outputs, inputs)
+    g, x, weight = (
+        draw_array(seed, *each) for each in zip(shapes, [dtype] * 3, layout, strict=True)
+    )
+    before = get_num_threads()
+    single = [chosen.matmul(g, weight), chosen.matmul(g.T, x), sums.all_but(g, 1)]
+    try:
+        for threads in (1, before):
+            set_num_threads(threads)
+            found = chosen.linear_gradients(g, x, weight if weighted else None)
+            assert (found[0] is None) == (not weighted)
+            for f, e in [*zip(found, single, strict=True)][not weighted :]:
+                np.testing.assert_array_equal(f, e)
+    finally:
+        set_num_threads(before)
+
+
+def test_linear_gradients_by_one_kernel(monkeypatch):
+    g, x, weight = (
+        draw_array(i, shape, np.float32) for i, shape in enumerate([(99, 40), (99, 300), (40, 300)])
+    )
+    wanted = g @ weight, g.T @ x, g.sum(0)
+    monkeypatch.setattr(chosen, "matmul", None)
+    for f, e in zip(chosen.linear_gradients(g, x, weight), wanted, strict=True):
+        close(f, e, np.float32)
+
+
+@given(seed=seeds, dtype=dtypes, rows=sizes, columns=st.sampled_from([1, 31, 300]), layout=layouts)
+@settings(max_examples=20)
+def test_a_copy_by_rows(seed, dtype, rows, columns, layout):
+    x = draw_array(seed, (rows, columns), dtype, layout)
+    for kind in ("plain", "compiled"):
+        with use(kind):
+            found = chosen.by_rows(x)
+        assert found.flags.carray and not np.may_share_memory(found, x)
+        np.testing.assert_array_equal(found, x)

@@ -35,6 +35,7 @@ from autograd.ops import (  # noqa: F401 - imported for the records they enter
     ldl,
     least_squares,
     linalg,
+    linear,
     logic,
     loss,
     loss_class,

@@ -10,12 +10,11 @@ from autograd import kernels
 from autograd.errors import ShapeError
 from autograd.op import Array, answers, composite, op
 from autograd.ops.cast import cases
-from autograd.ops.einsum import einsum
 from autograd.ops.shape import permute, reshape, unsqueeze
 from autograd.ops.views import diagonal
 
 
-def _pairs(*items):
+def pairs(*items):
     """Make the `samples` of an op on arrays from tuples of their shapes."""
 
     def samples(rng):
@@ -25,7 +24,7 @@ def _pairs(*items):
     return samples
 
 
-def _rows(a):
+def rows_of(a):
     """All leading axes of `a` as one."""
     return a if a.ndim == 2 else a.reshape(math.prod(a.shape[:-1]), a.shape[-1])
 
@@ -34,7 +33,7 @@ def _rows(a):
 
 
 @op(numpy=np.matmul, kind="contraction",
-    samples=_pairs(((3,), (3,)), ((2, 3), (3,)), ((3,), (3, 2)), ((2, 3), (3, 2)),
+    samples=pairs(((3,), (3,)), ((2, 3), (3,)), ((3,), (3, 2)), ((2, 3), (3, 2)),
                    ((2, 2, 3), (3, 2)), ((2, 3), (2, 3, 1)), ((3,), (2, 3, 1)), ((2, 2, 3), (3,)),
                    ((2, 1, 1, 3), (2, 3, 2)), ((2, 0), (0, 2)), ((0, 2), (2, 1))))  # fmt: skip
 def matmul(input: Array, other: Array):
@@ -75,9 +74,9 @@ def _matmul_other(g, input, other_shape):
     if input.ndim == 1:
         return g[..., None] * input if len(other_shape) == 1 else input[:, None] * g[..., None, :]
     if len(other_shape) == 1:
-        return matmul(g.reshape(-1), _rows(input))
+        return matmul(g.reshape(-1), rows_of(input))
     if len(other_shape) == 2 and input.ndim > 2:  # sum over the stack within the product
-        return matmul(_rows(input).swapaxes(0, 1), _rows(g))
+        return matmul(rows_of(input).swapaxes(0, 1), rows_of(g))
     return matmul(input.swapaxes(-1, -2), g)
 
 
@@ -100,7 +99,7 @@ def _expect(name: str, **operands) -> None:
             )
 
 
-@composite(samples=_pairs(((2, 3), (3, 2))))
+@composite(samples=pairs(((2, 3), (3, 2))))
 def mm(input, mat2):
     """Return the product of two matrices.
 
@@ -114,7 +113,7 @@ def mm(input, mat2):
     return matmul(input, mat2)
 
 
-@composite(samples=_pairs(((2, 2, 3), (2, 3, 1))))
+@composite(samples=pairs(((2, 2, 3), (2, 3, 1))))
 def bmm(input, mat2):
     """Return the products of two equally long stacks of matrices.
 
@@ -132,7 +131,7 @@ def bmm(input, mat2):
     return matmul(input, mat2)
 
 
-@composite(samples=_pairs(((2, 3), (3,))))
+@composite(samples=pairs(((2, 3), (3,))))
 def mv(input, vec):
     """Return the product of a matrix and a vector.
 
@@ -146,7 +145,7 @@ def mv(input, vec):
     return matmul(input, vec)
 
 
-@composite(samples=_pairs(((3,), (3,))))
+@composite(samples=pairs(((3,), (3,))))
 def dot(input, tensor):
     """Return the inner product of two vectors.
 
@@ -160,7 +159,7 @@ def dot(input, tensor):
     return matmul(input, tensor)
 
 
-@composite(numpy=np.vdot, samples=_pairs(((3,), (3,))))
+@composite(numpy=np.vdot, samples=pairs(((3,), (3,))))
 def vdot(input, other):
     """Return the inner product of two vectors; for real numbers the same as `dot`.
 
@@ -173,7 +172,7 @@ def vdot(input, other):
     return dot(input, other)
 
 
-@composite(numpy=np.inner, samples=_pairs(((3,), (3,)), ((2, 3), (1, 2, 3)), ((), (2,))))
+@composite(numpy=np.inner, samples=pairs(((3,), (3,)), ((2, 3), (1, 2, 3)), ((), (2,))))
 def inner(input, other):
     """Return the inner products over the last axes; a 0-d operand multiplies.
 
@@ -188,7 +187,7 @@ def inner(input, other):
     return tensordot(input, other, ([-1], [-1]))
 
 
-@composite(samples=_pairs(((2,), (3,))))
+@composite(samples=pairs(((2,), (3,))))
 def outer(input, vec2):
     """Return the products of each element of one vector with each of another.
 
@@ -219,7 +218,7 @@ def _scaled_sum(input, product, beta, alpha):
     return (input if beta == 1 else beta * input) + product
 
 
-@composite(samples=_pairs(((2, 2), (2, 3), (3, 2)), ((2,), (2, 3), (3, 2))), inplace=True)
+@composite(samples=pairs(((2, 2), (2, 3), (3, 2)), ((2,), (2, 3), (3, 2))), inplace=True)
 def addmm(input, mat1, mat2, *, beta: float = 1, alpha: float = 1):
     """Return ``beta * input + alpha * (mat1 @ mat2)``.
 
@@ -232,7 +231,7 @@ def addmm(input, mat1, mat2, *, beta: float = 1, alpha: float = 1):
     return _scaled_sum(input, mm(mat1, mat2), beta, alpha)
 
 
-@composite(samples=_pairs(((2,), (2, 3), (3,))), inplace=True)
+@composite(samples=pairs(((2,), (2, 3), (3,))), inplace=True)
 def addmv(input, mat, vec, *, beta: float = 1, alpha: float = 1):
     """Return ``beta * input + alpha * (mat @ vec)``.
 
@@ -245,7 +244,7 @@ def addmv(input, mat, vec, *, beta: float = 1, alpha: float = 1):
     return _scaled_sum(input, mv(mat, vec), beta, alpha)
 
 
-@composite(samples=_pairs(((2, 3), (2,), (3,))), inplace=True)
+@composite(samples=pairs(((2, 3), (2,), (3,))), inplace=True)
 def addr(input, vec1, vec2, *, beta: float = 1, alpha: float = 1):
     """Return ``beta * input + alpha * outer(vec1, vec2)``.
 
@@ -258,7 +257,7 @@ def addr(input, vec1, vec2, *, beta: float = 1, alpha: float = 1):
     return _scaled_sum(input, outer(vec1, vec2), beta, alpha)
 
 
-@composite(samples=_pairs(((2, 2, 1), (2, 2, 3), (2, 3, 1))), inplace=True)
+@composite(samples=pairs(((2, 2, 1), (2, 2, 3), (2, 3, 1))), inplace=True)
 def baddbmm(input, batch1, batch2, *, beta: float = 1, alpha: float = 1):
     """Return ``beta * input + alpha * bmm(batch1, batch2)``.
 
@@ -343,7 +342,7 @@ def _numpy_trace(a, offset=0, axis1=0, axis2=1):
     return diagonal(a, offset, axis1, axis2).sum(-1)
 
 
-@composite(numpy=np.kron, samples=_pairs(((2, 1), (1, 3)), ((2,), (2, 2)), ((), (2,))))
+@composite(numpy=np.kron, samples=pairs(((2, 1), (1, 3)), ((2,), (2, 2)), ((), (2,))))
 def kron(input, other):
     """Return the Kronecker product: each element of `input` times all of `other`, as blocks.
 
@@ -360,86 +359,3 @@ def kron(input, other):
     blocks = reshape(input, [m for n in outer_shape for m in (n, 1)])
     cells = reshape(other, [m for n in inner_shape for m in (1, n)])
     return reshape(blocks * cells, [n * m for n, m in zip(outer_shape, inner_shape, strict=True)])
-
-
-# -- layers ----------------------------------------------------------------------------------------
-
-
-def _linear_samples(rng):
-    for shape in ((2, 3), (3,), (2, 1, 3), (0, 3)):
-        yield (rng.normal(size=shape), rng.normal(size=(2, 3)), rng.normal(size=(2,))), {}
-    yield (rng.normal(size=(2, 3)), rng.normal(size=(2, 3))), {}
-
-
-@op(kind="contraction", space="nn", samples=_linear_samples)
-def linear(input: Array, weight: Array, bias: Array | None = None):
-    """Return ``input @ weight.T + bias`` over the last axis of `input`.
-
-    Parameters
-    ----------
-    input : Tensor
-        Shape (..., in_features).
-    weight : Tensor
-        Shape (out_features, in_features), or (in_features,) for one output without an axis.
-    bias : Tensor, optional
-        Shape (out_features,), or a number.
-
-    Examples
-    --------
-    >>> import autograd as ag, nn
-    >>> nn.functional.linear(ag.ones(5, 3), ag.ones(2, 3), ag.ones(2)).shape
-    (5, 2)
-    """
-    if weight.ndim not in (1, 2) or not input.ndim or input.shape[-1] != weight.shape[-1]:
-        columns = weight.shape[-1] if weight.ndim else "in_features"
-        raise ShapeError(
-            f"expected input of shape (..., {columns}) for a weight of shape {weight.shape}, "
-            f"got {input.shape}"
-        )
-    outputs = weight.shape[:-1]
-    if bias is not None and bias.shape not in ((), outputs):
-        raise ShapeError(f"expected a bias of shape {outputs}, got {bias.shape}")
-    out = kernels.gemm.linear(_rows(input), weight if outputs else weight[None], bias)
-    shape = input.shape[:-1] + outputs
-    return out if out.shape == shape else out.reshape(shape)
-
-
-def _linear_input(g, weight):
-    if weight.ndim == 1:
-        return g[..., None] * weight
-    return kernels.gemm.matmul(g, weight) if type(g) is np.ndarray else matmul(g, weight)
-
-
-def _linear_weight(g, input, weight_shape):
-    if len(weight_shape) == 1:
-        return matmul(g.reshape(-1), _rows(input))
-    if type(g) is np.ndarray:  # without the account that the op keeps, which takes as long
-        return kernels.gemm.matmul(_rows(g).T, _rows(input))
-    return matmul(_rows(g).swapaxes(0, 1), _rows(input))
-
-
-linear.vjp(input=_linear_input, weight=_linear_weight, bias=lambda g: g)
-
-
-@composite(space="both", samples=_pairs(((2, 3), (2, 2), (2, 3, 2), (2,)), ((3,), (2,), (1, 3, 2))))
-def bilinear(input1, input2, weight, bias=None):
-    """Return ``input1 @ weight[k] @ input2 + bias[k]`` for each output k, over the last axes.
-
-    Examples
-    --------
-    >>> import autograd as ag, nn
-    >>> nn.functional.bilinear(ag.ones(5, 3), ag.ones(5, 2), ag.ones(4, 3, 2)).shape
-    (5, 4)
-    """
-    if weight.ndim != 3 or (input1.shape[-1], input2.shape[-1]) != tuple(weight.shape[1:]):
-        raise ShapeError(
-            f"bilinear expected weight of shape (out, {input1.shape[-1]}, {input2.shape[-1]}), "
-            f"got {tuple(weight.shape)}"
-        )
-    if tuple(input1.shape[:-1]) != tuple(input2.shape[:-1]):
-        raise ShapeError(
-            "bilinear expected inputs that agree in all axes but the last, got "
-            f"{tuple(input1.shape)} and {tuple(input2.shape)}"
-        )
-    out = einsum("...i,kij,...j->...k", input1, weight, input2)
-    return out if bias is None else out + bias

@@ -16,7 +16,7 @@ import numpy as np
 from autograd import kernels
 from autograd.errors import ArgumentError, DtypeError, ShapeError
 from autograd.op import Array, composite, op
-from autograd.ops.linalg import linear
+from autograd.ops.linear import linear
 from autograd.ops.loss import REDUCTIONS, check_reduction
 from autograd.ops.loss_class import IGNORE, check_labels, cross_entropy
 

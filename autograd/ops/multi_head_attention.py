@@ -11,7 +11,7 @@ from autograd.op import Array, composite
 from autograd.ops.attention import scaled_dot_product_attention
 from autograd.ops.dropout import dropout
 from autograd.ops.join import cat, chunk, split
-from autograd.ops.linalg import linear
+from autograd.ops.linear import linear
 from autograd.ops.reduce import mean
 from autograd.ops.shape import permute, squeeze, transpose, unsqueeze
 from autograd.ops.softmax import softmax

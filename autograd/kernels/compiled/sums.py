@@ -26,12 +26,17 @@ def add_rows(x, parts):
                 parts[part, j] += x[i, j]
 
 
+def parts_of(rows: int) -> int:
+    """In how many parts so many rows are summed."""
+    return max(1, min(PARTS, rows // 8))
+
+
 def sum_rows(x: np.ndarray) -> np.ndarray:
     """The sum of the rows of a contiguous matrix."""
     rows, columns = x.shape
     beside = 16 if columns < FEW and rows >= 1024 and rows % 16 == 0 else 1
     rows //= beside
-    parts = np.empty((max(1, min(PARTS, rows // 8)), beside * columns), x.dtype)
+    parts = np.empty((parts_of(rows), beside * columns), x.dtype)
     add_rows(x.reshape(rows, beside * columns), parts)
     return np.add.reduce(parts.reshape(-1, columns), axis=0)
 
