@@ -83,6 +83,11 @@ def test_arithmetic_is_exactly_numpys(shape, dtype, axes, seed):
     for name in ("add", "sub", "mul"):
         expected = getattr(plain_elementwise, name)(x, y)
         np.testing.assert_array_equal(getattr(elementwise, name)(x, y), expected)
+        for number in (3, -0.1):
+            expected = getattr(plain_elementwise, name)(x, number)
+            found = getattr(elementwise, name)(x, number)
+            np.testing.assert_array_equal(found, expected)
+            assert (found.dtype, found.strides) == (expected.dtype, expected.strides)
     for total in (x.copy(), x.copy(order="K"), np.repeat(x[..., None], 2, -1)[..., 0]):
         expected = total + y
         elementwise.accumulate(total, y)

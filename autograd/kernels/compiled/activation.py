@@ -11,7 +11,7 @@ from numba.extending import overload
 from autograd.kernels.compiled import mathematics
 from autograd.kernels.compiled.elementwise import apply, one, one_number, two
 from autograd.kernels.compiled.jit import array, kernel
-from autograd.kernels.compiled.mathematics import choose, exp, expm1
+from autograd.kernels.compiled.mathematics import bits_of, choose, exp, expm1, from_bits
 
 ROOT_HALF, DENSITY = math.sqrt(0.5), math.sqrt(0.5 / math.pi)
 CURVE, CUBIC = math.sqrt(2 / math.pi), 0.044715  # of gelu's approximation
@@ -27,6 +27,8 @@ def _tail(t: float) -> float:
 
 
 TAIL = mathematics.fitted(_tail, 1 / (1 + 14 / 4), 1, 7)  # beyond 14 it is 0; off by 2e-7 at most
+POWER = mathematics.fitted(lambda x: 2.0**x, -0.5, 0.5, 6)
+PER_SQUARE = np.float32(-0.5 / math.log(2))  # exp(-x**2 / 2) is 2 to this times x**2
 WORK = 8  # elementary operations for each element of those that need an exponential
 
 
@@ -116,8 +118,30 @@ def softplus_flat(x, out):
         out[i] = mathematics.softplus(x[i])
 
 
+def bell(x: float) -> float:
+    """exp(-x**2 / 2), in half the time of `exp`: there is no large result, and no subnormal one."""
+    return math.exp(-0.5 * x * x)
+
+
+@overload(bell, jit_options=mathematics.EXACT)
+def _bell(x):
+    if x != types.float32:
+        return lambda x: math.exp(-0.5 * x * x)
+    c0, c1, c2, c3, c4, c5, c6 = POWER
+
+    def of_float32(x):
+        power = PER_SQUARE * x * x
+        shifted = power + mathematics.ROUNDER
+        r = power - (shifted - mathematics.ROUNDER)
+        y = (((((c6 * r + c5) * r + c4) * r + c3) * r + c2) * r + c1) * r + c0
+        y = from_bits(bits_of(y) + (bits_of(shifted) << np.int32(23)))
+        return choose(power < np.float32(-126), np.float32(0), y)
+
+    return of_float32
+
+
 def cdf(x: float, kernel: float) -> float:
-    """The normal distribution function, given ``kernel = exp(-x**2 / 2)``."""
+    """The normal distribution function, given ``kernel = bell(x)``."""
     return 0.5 * (1 + math.erf(x * ROOT_HALF))
 
 
@@ -139,14 +163,14 @@ def _cdf(x, kernel):
 @kernel(one)
 def gelu_flat(x, out):
     for i in prange(x.size):
-        out[i] = x[i] * cdf(x[i], exp(-HALF * x[i] * x[i]))
+        out[i] = x[i] * cdf(x[i], bell(x[i]))
 
 
 @kernel(two)
 def gelu_errors(g, x, out):
     top = g.dtype.type(DENSITY)
     for i in prange(g.size):
-        kernel = exp(-HALF * x[i] * x[i])
+        kernel = bell(x[i])
         out[i] = g[i] * (cdf(x[i], kernel) + x[i] * (top * kernel))
 
 

@@ -65,6 +65,18 @@ def products(x, y, out):
         out[i] = x[i] * y[i]
 
 
+@kernel(one_number)
+def sums_with_number(x, out, number):
+    for i in prange(x.size):
+        out[i] = x[i] + number
+
+
+@kernel(one_number)
+def products_with_number(x, out, number):
+    for i in prange(x.size):
+        out[i] = x[i] * number
+
+
 @kernel(lambda T: (array(T, 1, out=True), array(T, 1)))
 def increase(total, x):
     for i in prange(total.size):
@@ -74,16 +86,22 @@ def increase(total, x):
 # -- see the twins in `autograd.kernels.plain` -----------------------------------------------------
 
 
-def add(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    return apply(sums, x, y)
+def add(x: np.ndarray, y: np.ndarray | float) -> np.ndarray:
+    if type(y) is np.ndarray:
+        return apply(sums, x, y)
+    return apply(sums_with_number, x, options=(float(y),))
 
 
-def sub(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    return apply(differences, x, y)
+def sub(x: np.ndarray, y: np.ndarray | float) -> np.ndarray:
+    if type(y) is np.ndarray:
+        return apply(differences, x, y)
+    return apply(sums_with_number, x, options=(-float(y),))
 
 
-def mul(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    return apply(products, x, y)
+def mul(x: np.ndarray, y: np.ndarray | float) -> np.ndarray:
+    if type(y) is np.ndarray:
+        return apply(products, x, y)
+    return apply(products_with_number, x, options=(float(y),))
 
 
 def accumulate(total: np.ndarray, x: np.ndarray) -> None:
