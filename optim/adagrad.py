@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from autograd import kernels
 from autograd.tensor import Tensor
 from optim.optimizer import Optimizer
@@ -84,9 +86,9 @@ class Adagrad(Optimizer):
         names = ("lr", "lr_decay", "eps", "weight_decay")
         return (*(float(group[name]) for name in names), group["maximize"])
 
-    def alone(self, row: tuple, group: dict) -> None:
+    def alone(self, row: tuple, grad: np.ndarray, group: dict) -> None:
         """Change one parameter and its sum of squares."""
-        param, grad, step, total = row
+        param, step, total = row
         lr, lr_decay, eps, weight_decay, maximize = self.settings(group)
         step += 1
         kernels.step_scaled.adagrad(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from autograd import kernels
 from autograd.tensor import Tensor
 from optim.optimizer import Optimizer
@@ -95,9 +97,9 @@ class Adam(Optimizer):
             group["maximize"],
         )
 
-    def alone(self, row: tuple, group: dict) -> None:
+    def alone(self, row: tuple, grad: np.ndarray, group: dict) -> None:
         """Change one parameter and its running means."""
-        param, grad, step, *means = row
+        param, step, *means = row
         lr, beta1, beta2, eps, weight_decay, decoupled, maximize = self.settings(group)
         step += 1
         kernels.step.adam(

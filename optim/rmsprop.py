@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from autograd import kernels
 from autograd.tensor import Tensor
 from optim.optimizer import Optimizer
@@ -88,9 +90,9 @@ class RMSprop(Optimizer):
         names = ("lr", "alpha", "eps", "weight_decay", "momentum")
         return (*(float(group[name]) for name in names), group["maximize"])
 
-    def alone(self, row: tuple, group: dict) -> None:
+    def alone(self, row: tuple, grad: np.ndarray, group: dict) -> None:
         """Change one parameter and its running means."""
-        param, grad, step, *means = row
+        param, step, *means = row
         lr, alpha, eps, weight_decay, momentum, maximize = self.settings(group)
         step += 1
         kernels.step_scaled.rmsprop(

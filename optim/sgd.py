@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from autograd import kernels
 from autograd.tensor import Tensor
 from optim.optimizer import Optimizer
@@ -87,9 +89,9 @@ class SGD(Optimizer):
             group["maximize"],
         )
 
-    def alone(self, row: tuple, group: dict) -> None:
+    def alone(self, row: tuple, grad: np.ndarray, group: dict) -> None:
         """Change one parameter and its momentum."""
-        param, grad, _, buffer, new = row
+        param, _, buffer, new = row
         lr, momentum, dampening, weight_decay, nesterov, maximize = self.settings(group)
         kernels.step.sgd(
             param, grad, buffer, first=new is not None, lr=lr, momentum=momentum,

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from autograd.kernels.choose import compiled, may_compile
 
 
@@ -23,13 +25,15 @@ class Update:
         self.name = name
         self.tables: Any = None
 
-    def __call__(self, rows: list[tuple], options: tuple[float, ...]) -> list[int]:
+    def __call__(
+        self, rows: list[tuple], grads: list[np.ndarray], options: tuple[float, ...]
+    ) -> list[int]:
         """Update the parameters of those rows that suit; return the numbers of the others."""
         if not may_compile(rows[0][0]):
             return list(range(len(rows)))
         if self.tables is None:
             self.tables = compiled("step").Tables(self.name)
-        return self.tables.update(rows, options)
+        return self.tables.update(rows, grads, options)
 
     def __reduce__(self):
         # The tables are addresses, which mean nothing in a copy: it starts without.

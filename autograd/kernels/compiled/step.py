@@ -13,6 +13,7 @@ from __future__ import annotations
 import functools
 import itertools
 import math
+import operator
 
 import numpy as np
 from numba import carray, prange, types
@@ -257,10 +258,10 @@ FLOAT32 = np.dtype(np.float32)
 class Tables:
     """The rows of a group of parameters as the kernels read them, kept from one step to the next.
 
-    A row has the arrays of one parameter: itself, its gradient, and its state in the order of the
-    kernel; None for what there is not. As long as these are the same objects only the gradients,
-    new in every step, are entered. What is kept here holds on to all the others, so that no other
-    object can come to stand at their addresses.
+    A row has the arrays of one parameter: itself, and its state in the order of the kernel; None
+    for what there is not. As long as these are the same objects only the gradients, new in every
+    step, are entered. What is kept here holds on to all the others, so that no other object can
+    come to stand at their addresses.
 
     Parameters
     ----------
@@ -269,55 +270,53 @@ class Tables:
 
     def __init__(self, name: str) -> None:
         self.kernel = KERNELS[name]
-        self.ids: list[int] = []  # of all arrays but the gradients
-        self.kept: list[tuple] = []
+        self.kept: list = []  # all arrays but the gradients, row by row
         self.fit: list[bool] = []  # which gradients the kernels can read
         self.left: list[int] = []  # the rows that do not suit
         self.tables: list[tuple] = []  # for each dtype its letter, table, rows, and work
         self.options: tuple[float, ...] = ()
         self.numbers = np.empty(0)
 
-    def update(self, rows: list[tuple], options: tuple[float, ...]) -> list[int]:
+    def update(
+        self, rows: list[tuple], grads: list[np.ndarray], options: tuple[float, ...]
+    ) -> list[int]:
         """Update the parameters of all rows that suit; return the numbers of those that do not.
 
         Suitable is what has one dtype, float32 or float64, one size, and contiguous memory. The
         options are in the order of the kernel.
         """
-        width = len(rows[0])
-        ids = [*map(id, itertools.chain.from_iterable(rows))]
-        grads = ids[1::width]
-        del ids[1::width]
+        given = [*itertools.chain.from_iterable(rows)]
         fit = [
-            grad.dtype is param.dtype and grad.size == param.size and grad.flags.c_contiguous
-            for param, grad, *_ in rows
+            grad.dtype is row[0].dtype and grad.size == row[0].size and grad.flags.c_contiguous
+            for grad, row in zip(grads, rows, strict=True)
         ]
-        if ids != self.ids or fit != self.fit:
-            self.ids, self.fit = ids, fit
-            self.kept = [(param, *state) for param, _, *state in rows]
-            self._lay_out(width)
+        same = len(given) == len(self.kept) and all(map(operator.is_, given, self.kept))
+        if not same or fit != self.fit:
+            self.kept, self.fit = given, fit
+            self._lay_out(rows)
         if options != self.options:
             self.options, self.numbers = options, np.array(options, np.float64)
         for char, table, chosen, work in self.tables:
-            table[:, GRAD] = [grads[i] for i in chosen]
+            table[:, GRAD] = [id(grads[i]) for i in chosen]
             self.kernel(LIKE[char], table, self.numbers, work=work)
         return self.left
 
-    def _lay_out(self, width: int) -> None:
+    def _lay_out(self, rows: list[tuple]) -> None:
         """Make a table of the rows of each dtype, and a list of those that do not suit."""
         chosen: dict[str, list[int]] = {"f": [], "d": []}
         self.left = []
-        for i, row in enumerate(self.kept):
+        for i, row in enumerate(rows):
             suits = self.fit[i] and _suits(*row)
             (chosen[row[0].dtype.char] if suits else self.left).append(i)
         self.tables = []
         for char, numbers in chosen.items():
             if numbers:
-                table = np.zeros((len(numbers), 1 + width), np.int64)
+                table = np.zeros((len(numbers), 2 + len(rows[0])), np.int64)
                 for entry, i in zip(table, numbers, strict=True):
-                    param, *state = self.kept[i]
+                    param, *state = rows[i]
                     entry[SIZE], entry[PARAM] = param.size, id(param)
                     entry[STEP:] = [0 if a is None else id(a) for a in state]
-                work = WORK * sum(self.kept[i][0].size for i in numbers)
+                work = WORK * sum(rows[i][0].size for i in numbers)
                 self.tables.append((char, table, numbers, work))
 
 
