@@ -61,7 +61,7 @@ def _walk(roots: dict, create_graph: bool, retain_graph: bool, targets: dict | N
         if g is None or (useful is not None and node not in useful):
             continue
         if node.hooks:
-            g = _run_hooks(node, g)
+            g = run_hooks(node, g)
         if targets is not None and node in targets:
             targets[node] = g
         kind = type(node)
@@ -222,7 +222,7 @@ def _tensor(g) -> Tensor:
     return g if isinstance(g, Tensor) else wrap(np.asarray(g))
 
 
-def _run_hooks(node, g):
+def run_hooks(node, g):
     """Let each hook see, and replace, the gradient that arrived at `node`."""
     array_mode = not isinstance(g, Tensor)
     tensor = _tensor(g)

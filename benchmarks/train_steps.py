@@ -2,7 +2,7 @@
 
 Every side runs in a process of its own; all are asked for a few steps in turn (A B A B ...), so
 that a machine whose speed drifts treats all alike. Printed are medians; a ratio below 1 means that
-this library is faster: as it runs by itself, and `recorded`, with the loss through `compile`.
+this library is faster: as it runs by itself, and `recorded`, with the step through `compile`.
 
     python benchmarks/train_steps.py [--only LeNet,GRU] [--rounds 5] [--sides compile,jax]
 """

@@ -77,7 +77,6 @@ def stepper(lib: Lib, model, optimiser, loss: Callable) -> Callable[[], Any]:
     """One training step: gradients to none, forward, loss, backward, update."""
     if lib.channels_last:
         lib.in_layout(model)
-    loss = lib.compile(loss)
 
     def step():
         optimiser.zero_grad()
@@ -86,7 +85,7 @@ def stepper(lib: Lib, model, optimiser, loss: Callable) -> Callable[[], Any]:
         optimiser.step()
         return value
 
-    return step
+    return lib.compile(step)
 
 
 def classify(lib: Lib, model, optimiser, x, classes: int):
@@ -277,22 +276,20 @@ def dcgan(lib: Lib):
     make, learn = (lib.optimiser("Adam", m, lr=2e-4, betas=(0.5, 0.999)) for m in (maker, judge))
     noise, real = lib.tensor(normal(64, 100, 1, 1)), lib.images(64, 1, 28, 28)
     yes, no = lib.tensor(np.ones(64, np.float32)), lib.tensor(np.zeros(64, np.float32))
-    score, produce = F.binary_cross_entropy_with_logits, lib.compile(maker)
-    judged = lib.compile(lambda fake: score(judge(real), yes) + score(judge(fake), no))
-    fooled = lib.compile(lambda fake: score(judge(fake), yes))
+    score = F.binary_cross_entropy_with_logits
 
     def step():
         learn.zero_grad()
-        fake = produce(noise)
-        judged(fake.detach()).backward()
+        fake = maker(noise)
+        (score(judge(real), yes) + score(judge(fake.detach()), no)).backward()
         learn.step()
         make.zero_grad()
-        loss = fooled(fake)
+        loss = score(judge(fake), yes)
         loss.backward()
         make.step()
         return loss
 
-    return step
+    return lib.compile(step)
 
 
 # -- recurrent -------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ import numpy as np
 from autograd.device import check_device
 from autograd.hooks import RemovableHandle
 from autograd.mode import CURRENT
+from autograd.recording.effects import repeated
 from autograd.tensor import Tensor, wrap
 from nn import hooks, path, state
 from nn.tree import Tree, described
@@ -101,6 +102,7 @@ class Module(Tree):
             parameter.requires_grad_(requires_grad)
         return self
 
+    @repeated
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Drop the gradients of all parameters, or fill them with zeros."""
         for parameter in self.parameters():

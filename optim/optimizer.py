@@ -12,6 +12,7 @@ import numpy as np
 from autograd import kernels
 from autograd.hooks import RemovableHandle
 from autograd.mode import enable_grad, no_grad
+from autograd.recording.effects import repeated
 from autograd.tensor import Tensor, wrap
 from autograd.versions import wrote, wrote_together
 from optim import state
@@ -21,6 +22,7 @@ from optim.options import suggest
 def _hooked(step: Callable) -> Callable:
     """Call the step hooks around a ``step`` method, and note for schedulers that it ran."""
 
+    @repeated
     @functools.wraps(step)
     def hooked(*args, **kwargs):
         self = args[0]
@@ -117,7 +119,7 @@ class Optimizer:
         if self.together is None:
             name = type(self).__name__
             raise NotImplementedError(f"{name} defines neither update() nor step()")
-        self.alone((param.array, grad, *self.arrays(param, state, group)), group)
+        self.alone((param.array, *self.arrays(param, state, group)), grad, group)
 
     # An optimiser with a kernel for whole groups defines, instead of `update`, these three.
 
@@ -129,8 +131,8 @@ class Optimizer:
         """The options of a group in the order of the kernel."""
         raise NotImplementedError
 
-    def alone(self, row: tuple, group: dict) -> None:
-        """Update one parameter without the kernel, given it, its gradient, and `arrays`."""
+    def alone(self, row: tuple, grad: np.ndarray, group: dict) -> None:
+        """Update one parameter without the kernel, given it with `arrays`, and its gradient."""
         raise NotImplementedError
 
     def update_group(self, params: list[Tensor], group: dict) -> None:
@@ -143,18 +145,15 @@ class Optimizer:
                 for param, grad in zip(params, grads, strict=True):
                     self.update(param, grad, state[param], group)
             return
-        rows = [
-            (param.array, grad, *arrays(param, state[param], group))
-            for param, grad in zip(params, grads, strict=True)
-        ]
+        rows = [(param.array, *arrays(param, state[param], group)) for param in params]
         update = self._updates.get(id(group))
         if update is None:
             update = self._updates[id(group)] = kernels.step_together.Update(self.together)
-        left = update(rows, self.settings(group))
+        left = update(rows, grads, self.settings(group))
         if left:
             with np.errstate(all="ignore"):
                 for i in left:
-                    self.alone(rows[i], group)
+                    self.alone(rows[i], grads[i], group)
 
     @_hooked
     def step(self, closure: Callable | None = None):
@@ -178,6 +177,7 @@ class Optimizer:
                 wrote_together([param.array for param in params], name)
         return loss
 
+    @repeated
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Drop the gradients of all parameters, or fill them with zeros."""
         for group in self.param_groups:

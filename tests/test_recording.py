@@ -340,7 +340,7 @@ UNRECORDABLE = {
     "given a history": (lambda x: BUFFER.fill_(1).mul_(x) + 1, "tensor from outside a history"),
     "unseen": (unseen, "writes into a tensor in place"),
     "gradient": (lambda x: x * ag.grad((x * x).sum(), x)[0], "computes gradients"),
-    "cleared": (lambda x: [setattr(x, "grad", None), x * 2][1], "reads or drops gradients"),
+    "cleared": (lambda x: [setattr(x, "grad", None), x * 2][1], "reads or sets .grad"),
     "function": (lambda x: Doubled.apply(x), "applies a Function"),
     "hook": (hooked, "has a hook"),
     "outside": (lambda x: x * OUTSIDE, "history from outside"),

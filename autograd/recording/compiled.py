@@ -19,7 +19,8 @@ from autograd.op import OPS
 from autograd.recording import effects
 from autograd.recording.forms import NoForm, filled, form_of
 from autograd.recording.program import Program, name_of
-from autograd.recording.recorder import Recorder, Unrecordable, is_recording
+from autograd.recording.recorder import Recorder, is_recording
+from autograd.recording.walk import Unrecordable
 from autograd.tensor import Tensor, wrap
 
 alias = OPS["alias"].function
@@ -34,8 +35,9 @@ def compile(model: Callable | None = None, *, fullgraph: bool = False, dynamic=N
     The first call with arguments of given shapes, dtypes and constants runs the function, writes
     down which ops it calls on which arrays, and how gradients go back through them; later ones run
     that program. The result and its gradients are the same to the bit, and so is whatever uses
-    them: ``backward``, optimisers, schedules, hooks on parameters. Best compile a function that
-    runs the model and computes the loss.
+    them: ``backward``, optimisers, schedules, hooks on parameters. Best compile a whole training
+    step: ``zero_grad()``, forward, ``loss.backward()``, `nn.utils.clip_grad_norm_`, the steps of
+    optimisers and schedules. What it returns has no graph then, which ``backward`` has walked.
 
     A recording holds while the arguments' shapes, the settings of all modules (training, hooks,
     attributes), and the variables that the function itself refers to are the same; otherwise
@@ -46,8 +48,8 @@ def compile(model: Callable | None = None, *, fullgraph: bool = False, dynamic=N
 
     A function that cannot be recorded runs as it is, after one warning that says why: if it looks
     at numbers (``item``, ``if`` on a tensor, NumPy), writes into its arguments, computes gradients
-    itself, or uses a custom `Function`. So it does under anomaly detection and while it is
-    profiled.
+    in other ways than that, or uses a custom `Function`. So it does under anomaly detection and
+    while it is profiled.
 
     Parameters
     ----------
@@ -116,6 +118,9 @@ class Compiled:
         try:
             return program(tensors)
         except Exception as problem:
+            if program.acts:  # then it may have done so already, and must not do it twice
+                problem.add_note(f"in a replay of {name_of(self.function)}, which was compiled")
+                raise
             result = self.function(*args, **keywords)  # which, as a rule, says it better
             self._leave_alone(f"a replay failed where the function itself does not: {problem!r}")
             return result

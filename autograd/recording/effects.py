@@ -1,4 +1,4 @@
-"""What a recording must be told: which functions beside the ops it repeats, and what it cannot see.
+"""What a recording must be told: which calls beside those of ops it repeats, what it cannot see.
 
 This stands below everything that uses it, and imports nothing.
 """
@@ -6,9 +6,11 @@ This stands below everything that uses it, and imports nothing.
 from __future__ import annotations
 
 import functools
+import weakref
 from collections.abc import Callable
 
 EFFECTS: list[Callable] = []
+REPEATED: weakref.WeakSet = weakref.WeakSet()  # methods too, and classes come and go
 
 
 def effect(function: Callable) -> Callable:
@@ -33,6 +35,31 @@ def effect(function: Callable) -> Callable:
         return forward(*args, **keywords)
 
     EFFECTS.append(call)
+    return call
+
+
+def repeated(function: Callable) -> Callable:
+    """Mark a function that changes gradients, parameters or settings of its own accord.
+
+    A recording takes no notice of what happens inside, and makes the same call at every replay.
+
+    Examples
+    --------
+    >>> from autograd.recording.effects import REPEATED, repeated
+    >>> class Schedule:
+    ...     @repeated
+    ...     def step(self):
+    ...         print("slower")
+    >>> Schedule.step in REPEATED
+    True
+    """
+    forward = function  # as in `effect`
+
+    @functools.wraps(function)
+    def call(*args, **keywords):
+        return forward(*args, **keywords)
+
+    REPEATED.add(call)
     return call
 
 

@@ -22,9 +22,10 @@ from autograd.mode import CURRENT
 from autograd.node import Node, Output
 from autograd.recording import effects
 from autograd.recording.forms import TENSOR, NoForm, filled, form_of
-from autograd.recording.recorder import Recorder, Step, Unrecordable
+from autograd.recording.recorder import Recorder, Step
 from autograd.recording.source import Functions, Line, function_of, listed
-from autograd.recording.walk import HELPERS, Graph
+from autograd.recording.training import Backward
+from autograd.recording.walk import HELPERS, Graph, Unrecordable, is_walked
 from autograd.tensor import Tensor, wrap
 from autograd.versions import owner, version
 
@@ -50,7 +51,7 @@ class Program:
     def __init__(self, function, recorder: Recorder, result, inputs: list[Tensor], outside: list):
         self.name = name_of(function)
         self.outside, self.changes = outside, effects.changes
-        self.looked_at = recorder.looked_at
+        self.looked_at, self.acts = recorder.looked_at, recorder.acts
         self.captured = [(tensor, tensor.array, tensor._node) for tensor in recorder.captured]
         if any(getattr(node, "seq", 0) > recorder.start for _, _, node in self.captured):
             raise Unrecordable("it gives a tensor from outside a history")
@@ -64,9 +65,12 @@ class Program:
         names, functions = recorder.names, Functions(arrays, *HELPERS)
         variables = [self._variable(out.array, recorder, inputs) for out in outs]
         # The graph: which outputs have gradients, and which leaves get them.
-        self.roots = [i for i, out in enumerate(outs) if out.node is not None]
+        self.roots = [
+            i for i, out in enumerate(outs) if out.node is not None and not is_walked(out.node)
+        ]
         ends = [each.node for each in inputs]
-        self.graph = Graph([outs[i].node for i in self.roots], ends, recorder, functions)
+        roots = [outs[i].node for i in self.roots]
+        self.graph = Graph(roots, ends, names, recorder.start, functions)
         place = self.graph.place
         self.live = [i for i, end in enumerate(ends) if end in place]
         self.leaves = [node for _, _, node in self.captured if node in place]
@@ -85,6 +89,10 @@ class Program:
             "forward", arguments, lines, f"({listed(variables)}), [{', '.join(self.graph.saved)}]",
             functions.by_name | names.constants | captured,
         )  # fmt: skip
+        for step in recorder.steps:
+            if isinstance(step.function, Backward):
+                name = functions.name(step.function, step.name)
+                self.source += "\n\n" + step.function.source.replace("backward", name, 1)
         self.backwards: dict[tuple, Callable] = {}
         self.graph.forget()
 

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from types import FunctionType
 from typing import NamedTuple
 
 import numpy as np
@@ -21,8 +22,10 @@ from autograd.events import SEAM, cell_of_forward
 from autograd.function import Function
 from autograd.op import OPS
 from autograd.random import Generator
-from autograd.recording.effects import EFFECTS
+from autograd.recording.effects import EFFECTS, REPEATED
 from autograd.recording.expressions import Names
+from autograd.recording.training import Backward, kept
+from autograd.recording.walk import Unrecordable
 from autograd.tensor import Tensor, next_seq
 from autograd.where import Place, caller
 
@@ -44,10 +47,6 @@ _RECORDING: set[int] = set()  # the threads that record
 def is_recording() -> bool:
     """Whether this thread is recording a function; what else is compiled then runs as it is."""
     return bool(_RECORDING) and threading.get_ident() in _RECORDING
-
-
-class Unrecordable(Exception):
-    """Why a function cannot be replayed."""
 
 
 class Step(NamedTuple):
@@ -73,6 +72,8 @@ class Recorder:
         their variables.
     looked_at : list of (array, int)
         Those of them whose numbers were looked at, and how often they had been written to.
+    acts : bool
+        Whether the run changed something outside itself: gradients, parameters.
     """
 
     def __init__(self, inputs: list[Tensor]) -> None:
@@ -81,6 +82,7 @@ class Recorder:
         self.captured: dict[Tensor, str] = {}
         self.looked_at: list[tuple[np.ndarray, int]] = []
         self.thread, self.depth = threading.get_ident(), 0
+        self.arguments, self.acts = [each.node for each in inputs], False
         self.start = next_seq()
         self.last_write = versions.last_write
         self.reason: str | None = None
@@ -129,13 +131,18 @@ class Recorder:
             cell = cell_of_forward(function)
             new = self._watched(function.__name__, cell.cell_contents, {}, folds=False)
             replace(cell, "cell_contents", new)
+        for function in REPEATED:
+            cell = cell_of_forward(function)
+            new = self._repeating(function.__name__, cell.cell_contents)
+            replace(cell, "cell_contents", new)
         replace(Tensor, "array", property(self._read, self._write))
         replace(Generator, "numpy", property(self._stream(Generator.__dict__["numpy"])))
         grad = Tensor.__dict__["grad"]
-        reason = "it reads or drops gradients: leave zero_grad() and .grad outside"
+        reason = "it reads or sets .grad: zero_grad() and clip_grad_norm_() it may call"
         ways = self._refusing(grad.fget, reason), self._refusing(grad.fset, reason)
         replace(Tensor, "grad", property(*ways))
-        replace(engine, "seeds", self._refusing(engine.seeds, "it computes gradients"))
+        replace(engine, "seeds", self._seeding(engine.seeds))
+        replace(engine, "run", self._walking(engine.run))
         apply = Function.__dict__["apply"].__func__
         replace(Function, "apply", classmethod(self._refusing(apply, "it applies a Function")))
         return undo
@@ -150,11 +157,7 @@ class Recorder:
                 return forward(*args, **keywords)
             self._notice_writes()
             args = tuple(_ARRAY.__get__(a) if isinstance(a, Tensor) else a for a in args)
-            self.depth += 1
-            try:
-                result = forward(*args, **keywords)
-            finally:
-                self.depth -= 1
+            result = self._unseen(forward, *args, **keywords)
             if self.last_write != versions.last_write:  # an effect's, for ops are pure
                 self.last_write = versions.last_write
                 if not self.names.may_be_written(args[0]):
@@ -163,6 +166,81 @@ class Recorder:
             return self._log(name, forward, args, given, result, folds)
 
         return run
+
+    def _unseen(self, function: Callable, *args, **keywords):
+        """Call a function and watch nothing that it does."""
+        self.depth += 1
+        try:
+            return function(*args, **keywords)
+        finally:
+            self.depth -= 1
+
+    def _repeating(self, name: str, function: Callable) -> Callable:
+        def run(*args, **keywords):
+            if self._elsewhere():
+                return function(*args, **keywords)
+            self._notice_writes()
+            args = tuple(list(a) if isinstance(a, Iterator) else a for a in args)
+            for value in (*args, *keywords.values()):
+                self._require_constant(name, value)
+            result = self._unseen(function, *args, **keywords)
+            self.last_write, self.acts = versions.last_write, True
+            target, call = "", function
+            if isinstance(result, Tensor):
+                target, call = self.names.result(_ARRAY.__get__(result), False), _array_of(function)
+            elif result is not None:
+                self.refuse(f"{name}() returns no tensor, but {type(result).__name__}")
+            self.steps.append(Step(target, name, call, self.names.call(args, keywords), False))
+            return result
+
+        return run
+
+    def _require_constant(self, name: str, value) -> None:
+        """Refuse unless what a repeated call is given is the same every time."""
+        if isinstance(value, (tuple, list)):
+            for each in value:
+                self._require_constant(name, each)
+        elif isinstance(value, Tensor):
+            array = _ARRAY.__get__(value)
+            if self.names.varies(array) and not self.names.is_captured(array):
+                self.refuse(f"it gives {name}() a tensor that varies")
+        elif isinstance(value, FunctionType):
+            self.refuse(f"it gives {name}() a function")
+
+    def _seeding(self, seeds: Callable) -> Callable:
+        def watched(tensors, gradients, create_graph):
+            if self._elsewhere():
+                return seeds(tensors, gradients, create_graph)
+            if gradients is not None:
+                self.refuse("it gives backward() a gradient")
+            return self._unseen(seeds, tensors, gradients, create_graph)
+
+        return watched
+
+    def _walking(self, run: Callable) -> Callable:
+        def watched(roots: dict, *, create_graph: bool, retain_graph: bool, targets=None):
+            how = {"create_graph": create_graph, "retain_graph": retain_graph, "targets": targets}
+            if not self._elsewhere():
+                self._notice_writes()
+                if any(how.values()):
+                    self.refuse("it computes gradients other than by loss.backward()")
+                else:
+                    self._log_backward(roots)
+            self._unseen(run, roots, **how)
+
+        return watched
+
+    def _log_backward(self, roots: dict) -> None:
+        try:
+            backward = Backward([*roots], self.arguments, self.names, self.start)
+        except Unrecordable as problem:
+            self.refuse(str(problem))
+            return
+        self.acts = True
+        seeds = self.names.source([*roots.values()])
+        saved = self.names.result(backward, unpacked=False)
+        self.steps.append(Step(saved, "kept", kept, ", ".join(backward.saved), False))
+        self.steps.append(Step("", "backward", backward, f"{seeds}, {saved}", False))
 
     def _log(self, name: str, forward, args, keywords, result, folds: bool):
         """Enter a call; return its result, numbers made arrays so that they can be followed."""
@@ -229,3 +307,7 @@ class Recorder:
             return function(*args, **keywords)
 
         return watched
+
+
+def _array_of(function: Callable) -> Callable:
+    return lambda *args, **keywords: function(*args, **keywords).array

@@ -17,9 +17,13 @@ from autograd.accumulate import sum_of
 from autograd.engine import fitted
 from autograd.node import Node, Output
 from autograd.plan import Plan, VariadicPlan
-from autograd.recording.recorder import Recorder, Unrecordable
+from autograd.recording.expressions import Names
 from autograd.recording.source import VARIABLE, Functions, Line, function_of, listed
 from autograd.tensor import Leaf
+
+
+class Unrecordable(Exception):
+    """Why a function cannot be replayed."""
 
 
 class Pull(NamedTuple):
@@ -48,10 +52,12 @@ class Slot(NamedTuple):
 class Graph:
     """The recorded graph: what a backward pass needs to know of it, and which values it keeps."""
 
-    def __init__(self, roots: list, ends: list, recorder: Recorder, functions: Functions) -> None:
+    def __init__(
+        self, roots: list, ends: list, names: Names, start: int, functions: Functions
+    ) -> None:
         self.ends = set(ends)
-        nodes = _reachable(roots, self.ends, recorder.start)
-        self.functions, self.names = functions, recorder.names
+        nodes = _reachable(roots, self.ends, start)
+        self.functions, self.names = functions, names
         self.place = {node: i for i, node in enumerate(nodes)}
         self.entries = [self._entry(node) for node in nodes]
         calls = "".join(entry.call for entry in self.entries if isinstance(entry, Pull))
@@ -119,8 +125,15 @@ def _check(node, start: int) -> None:
         raise Unrecordable("it uses a tensor with a history from outside: pass it as an argument")
     if node.hooks or node.retained is not None:
         raise Unrecordable(f"a tensor made by {node.name()} has a hook, or called retain_grad()")
+    if is_walked(node):
+        raise Unrecordable(f"it needs the graph through {node.name()} after it was walked")
     if isinstance(node, Node) and not isinstance(node.plan, Plan):
         raise Unrecordable(f"{node.name()} is a Function or the like, not an op")
+
+
+def is_walked(node) -> bool:
+    """Whether a backward pass has been through a node, which no longer has what another needs."""
+    return (node.parents[0] if isinstance(node, Output) else node).parents is None
 
 
 def _braced(text: str) -> str:

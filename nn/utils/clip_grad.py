@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from autograd.recording.effects import repeated
 from autograd.tensor import Tensor, wrap
 from autograd.versions import wrote
 
@@ -43,6 +44,7 @@ def get_total_norm(
     return wrap(np.asarray(total, np.result_type(*(t.dtype for t in tensors))))
 
 
+@repeated
 def clip_grad_norm_(
     parameters: Tensor | Iterable[Tensor],
     max_norm: float,
@@ -100,6 +102,7 @@ def clip_grad_norm(
     return clip_grad_norm_(parameters, max_norm, norm_type, error_if_nonfinite, foreach)
 
 
+@repeated
 def clip_grads_with_norm_(
     parameters: Tensor | Iterable[Tensor],
     max_norm: float,
@@ -130,6 +133,7 @@ def _scale_down(grads: list[Tensor], max_norm: float, total: Tensor, name: str) 
                 wrote(grad.array, name)
 
 
+@repeated
 def clip_grad_value_(
     parameters: Tensor | Iterable[Tensor], clip_value: float, foreach: bool | None = None
 ) -> None:

@@ -6,6 +6,7 @@ import copy
 import warnings
 from typing import Any
 
+from autograd.recording.effects import repeated
 from autograd.tensor import Tensor
 from optim.optimizer import Optimizer
 
@@ -35,6 +36,11 @@ class LRScheduler:
     >>> optimizer.step(); schedule.step(); schedule.get_last_lr()
     [0.5]
     """
+
+    def __init_subclass__(cls, **keywords) -> None:
+        super().__init_subclass__(**keywords)
+        if "step" in cls.__dict__:
+            cls.step = repeated(cls.step)  # type: ignore[method-assign]
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1):
         check_optimizer(optimizer)
@@ -66,6 +72,7 @@ class LRScheduler:
         """Return the rates last set, one for each group."""
         return self._last_lr
 
+    @repeated
     def step(self, epoch: int | None = None) -> None:
         """Set the rates of the next epoch, or of `epoch`. Call it after the optimiser's step."""
         if self._step_count == 1 and not self.optimizer._stepped:
@@ -73,7 +80,7 @@ class LRScheduler:
                 f"{type(self).__name__}.step() was called before any optimizer.step(), so the "
                 "first learning rate of the schedule is skipped: call optimizer.step() first",
                 UserWarning,
-                stacklevel=2,
+                stacklevel=3,
             )
         self._step_count += 1
         self._update_lr(epoch)
