@@ -51,7 +51,7 @@ def widths(char: str) -> tuple[int, ...]:
     return tuple(width for width in (1, 2, 4, 8) if width <= lanes)
 
 
-def _vectors(v: Vectors, number, most, channels, beside=1):
+def vectors_of(v: Vectors, number, most, channels, beside=1):
     """Emit, for 1 to `most`, the code of a vector of channels: in a loop, and once with a mask.
 
     Yielded are how many, where each of the vectors begins, in bytes, and how to load and to store
@@ -119,7 +119,7 @@ def _emit_convolve(v: Vectors, width: int, x: dict) -> None:
     asked = builder.icmp_signed("!=", x["relu"], integer(0))
     floor = v.splat(builder.select(asked, ir.Constant(v.number, 0.0), lowest))
     part = builder.sdiv(x["tap"], integer(width))  # from channel to channel of a group
-    for count, places, load, store in _vectors(v, x["pixels"], MOST, x["channels"], BESIDE):
+    for count, places, load, store in vectors_of(v, x["pixels"], MOST, x["channels"], BESIDE):
         pairs = list(itertools.product(range(count), places))
         for (_, at), total in zip(pairs, sums, strict=False):
             builder.store(load(_place(v, x["bias"], at)), total)
@@ -150,7 +150,7 @@ def _emit_multiply(v: Vectors, width: int, x: dict) -> None:
     builder, most = v.builder, most_taps(width)
     sums = [cgutils.alloca_once(builder, v.type) for _ in range(most * width)]
     part = builder.sdiv(x["tap"], integer(width))
-    for count, (at,), load, store in _vectors(v, x["taps"], most, x["channels"]):
+    for count, (at,), load, store in vectors_of(v, x["taps"], most, x["channels"]):
         taps = [_distance(builder, x["listed"], integer(t)) for t in range(count)]
         places = [
             _place(v, x["out"], at, (x["tap"], tap), (part, integer(j)))

@@ -22,6 +22,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from autograd.kernels.compiled.jit import callback
+from autograd.kernels.compiled.narrow_code import vectors_of
 from autograd.kernels.compiled.tile import KEEP, Vectors, call, fetch, integer
 
 TAPS = 3  # in a row, and rows of them at most
@@ -170,31 +171,8 @@ class _Collect(_Row):
 
 def _rows(v: Vectors, x: dict):
     """What a row's code begins with, for each number of rows of taps and each vector."""
-    builder, wide = v.builder, v.lanes * v.align
-    whole = builder.sdiv(x["channels"], integer(v.lanes))
-    rest = builder.sub(x["channels"], builder.mul(whole, integer(v.lanes)))
-    mask = v.below(rest, 0)
-
-    def masked_load(place):
-        return v.masked_load(place, mask)
-
-    def masked_store(value, place):
-        v.masked_store(value, place, mask)
-
-    end = builder.append_basic_block("end")
-    choice = builder.switch(x["high"], end)
-    for high in range(1, TAPS + 1):
-        case = builder.append_basic_block(f"rows_{high}")
-        choice.add_case(integer(high), case)
-        builder.position_at_end(case)
-        with cgutils.for_range(builder, whole) as vector:
-            at = builder.mul(vector.index, integer(wide))
-            yield v, x, high, at, v.load, v.store
-        with builder.if_then(builder.icmp_signed(">", rest, integer(0))):
-            at = builder.mul(whole, integer(wide))
-            yield v, x, high, at, masked_load, masked_store
-        builder.branch(end)
-    builder.position_at_end(end)
+    for high, (at,), load, store in vectors_of(v, x["high"], TAPS, x["channels"]):
+        yield v, x, high, at, load, store
 
 
 def _emit_slide(v: Vectors, x: dict) -> None:
