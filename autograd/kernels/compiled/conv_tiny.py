@@ -16,15 +16,15 @@ from autograd.kernels.compiled.arrays import aligned
 from autograd.kernels.compiled.jit import array, get_num_threads, inner, kernel
 from autograd.kernels.compiled.memory import workspace
 from autograd.kernels.compiled.product import COLUMNS, LANES, ROWS, SIZE, TILE
-from autograd.kernels.compiled.tile import block, call_tile, transposed
-from autograd.kernels.compiled.vectors import Vectors, integer
+from autograd.kernels.compiled.tile import block, call_tile
+from autograd.kernels.compiled.vectors import Vectors
 from autograd.kernels.compiled.winograd_tiles import apart, fetch_rows
 from autograd.kernels.compiled.winograd_transform import (
     WHOLE,
     interleaved,
-    lines,
     square_at,
     store,
+    taps_of,
 )
 
 MOST_PIXELS = 2  # along an axis of the output
@@ -48,15 +48,8 @@ def unweave(typingctx, source, distance, turned, target, step):
 
     def codegen(context, builder, signature, arguments):
         v, (source, distance, turned, target, step) = Vectors(builder, types.float32), arguments
-        rows, taps = [v.offset(v.pointer(source), distance, i) for i in range(v.lanes)], []
-        for first, lanes, mask in lines(v, WHOLE):
-            places = [v.vector(builder.gep(row, [integer(first)])) for row in rows]
-            columns = transposed(v, [v.masked_load(place, mask) for place in places])
-            taps += [columns[lane] for lane in lanes]
-        asked = builder.icmp_signed("!=", turned, integer(0))
-        out = [builder.select(asked, taps[-1 - i], tap) for i, tap in enumerate(taps)]
         places = [v.vector(v.offset(v.pointer(target), step, i)) for i in range(FILTER)]
-        store(v, [out], [places])
+        store(v, [taps_of(v, WHOLE, source, distance, turned)], [places])
         return context.get_dummy_value()
 
     return types.void(*[types.intp] * 5), codegen

@@ -207,6 +207,18 @@ def bits(v: Vectors, lanes):
     return ir.Constant(kind, [int(lane in lanes) for lane in range(v.lanes)])
 
 
+def taps_of(v: Vectors, form: Form, source, apart, turned) -> list:
+    """The taps of as many filters as a vector has numbers; `turned`: the last of them first."""
+    builder = v.builder
+    rows, taps = [v.offset(v.pointer(source), apart, i) for i in range(v.lanes)], []
+    for first, lanes, mask in lines(v, form):
+        places = [v.vector(builder.gep(row, [integer(first)])) for row in rows]
+        columns = transposed(v, [v.masked_load(place, mask) for place in places])
+        taps += [columns[lane] for lane in lanes]
+    asked = builder.icmp_signed("!=", turned, integer(0))
+    return [builder.select(asked, taps[-1 - i], tap) for i, tap in enumerate(taps)]
+
+
 def from_filter(form: Form):
     """The intrinsic of G filter G^T, of as many filters as a vector has numbers."""
 
@@ -214,13 +226,7 @@ def from_filter(form: Form):
     def transform(typingctx, source, apart, turned, target, step):
         def codegen(context, builder, signature, arguments):
             v, (source, apart, turned, *target) = Vectors(builder, types.float32), arguments
-            rows, values = [v.offset(v.pointer(source), apart, i) for i in range(v.lanes)], []
-            for first, taps, mask in lines(v, form):
-                places = [v.vector(builder.gep(row, [integer(first)])) for row in rows]
-                columns = transposed(v, [v.masked_load(place, mask) for place in places])
-                values += [columns[tap] for tap in taps]
-            asked = builder.icmp_signed("!=", turned, integer(0))
-            values = [builder.select(asked, values[-1 - i], x) for i, x in enumerate(values)]
+            values = taps_of(v, form, source, apart, turned)
             square = [values[i : i + form.taps] for i in range(0, len(values), form.taps)]
             store(v, both(v, evaluate, form.g, square), square_at(v, *target, form.points))
             return context.get_dummy_value()
