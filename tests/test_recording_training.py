@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import weakref
 
 import numpy as np
@@ -189,6 +190,31 @@ def test_values_are_let_go_as_the_walk_goes():
     compiled(ag.ones(4))
     assert len(alive) == 1
     assert at[-1] == 0
+
+
+def test_a_backward_pass_of_another_thread_hides_nothing():
+    entered, leave = threading.Event(), threading.Event()
+    other = ag.ones(1, requires_grad=True)
+
+    def wait(g):
+        entered.set()
+        leave.wait(30)
+
+    other.register_hook(wait)
+    thread = threading.Thread(target=(other * 2).sum().backward)
+
+    def function(x):
+        thread.start()
+        entered.wait(30)
+        y = x * 3  # while the other walks
+        leave.set()
+        thread.join()
+        return y
+
+    compiled = in_full(function)
+    for i in range(2):
+        np.testing.assert_array_equal(compiled(ag.tensor([1.0, i])), [3, 3 * i])
+    assert other.grad.item() == 2
 
 
 def test_what_fails_is_not_done_twice():

@@ -28,12 +28,7 @@ def effect(function: Callable) -> Callable:
     >>> EFFECTS.pop() is halve
     True
     """
-    forward = function  # a recording looks for the cell of this name, as in ops
-
-    @functools.wraps(function)
-    def call(*args, **keywords):
-        return forward(*args, **keywords)
-
+    call = _replaceable(function)
     EFFECTS.append(call)
     return call
 
@@ -53,13 +48,19 @@ def repeated(function: Callable) -> Callable:
     >>> Schedule.step in REPEATED
     True
     """
-    forward = function  # as in `effect`
+    call = _replaceable(function)
+    REPEATED.add(call)
+    return call
+
+
+def _replaceable(function: Callable) -> Callable:
+    """A function that calls another, in whose place a recording puts one that watches."""
+    forward = function  # it looks for the cell of this name, as in ops
 
     @functools.wraps(function)
     def call(*args, **keywords):
         return forward(*args, **keywords)
 
-    REPEATED.add(call)
     return call
 
 

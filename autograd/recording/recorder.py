@@ -151,10 +151,16 @@ class Recorder:
         """Whether what happens now is not this run's: another thread's, or inside an op."""
         return self.depth > 0 or threading.get_ident() != self.thread
 
+    def _here(self, function: Callable, inside: Callable) -> Callable:
+        """What stands for a function: `inside` where this run calls it, elsewhere the function."""
+
+        def call(*args, **keywords):
+            return (function if self._elsewhere() else inside)(*args, **keywords)
+
+        return call
+
     def _watched(self, name: str, forward: Callable, defaults: dict, folds: bool) -> Callable:
         def run(*args, **keywords):
-            if self._elsewhere():
-                return forward(*args, **keywords)
             self._notice_writes()
             args = tuple(_ARRAY.__get__(a) if isinstance(a, Tensor) else a for a in args)
             result = self._unseen(forward, *args, **keywords)
@@ -165,7 +171,7 @@ class Recorder:
             given = {k: v for k, v in keywords.items() if k not in defaults or v is not defaults[k]}
             return self._log(name, forward, args, given, result, folds)
 
-        return run
+        return self._here(forward, run)
 
     def _unseen(self, function: Callable, *args, **keywords):
         """Call a function and watch nothing that it does."""
@@ -177,8 +183,6 @@ class Recorder:
 
     def _repeating(self, name: str, function: Callable) -> Callable:
         def run(*args, **keywords):
-            if self._elsewhere():
-                return function(*args, **keywords)
             self._notice_writes()
             args = tuple(list(a) if isinstance(a, Iterator) else a for a in args)
             for value in (*args, *keywords.values()):
@@ -193,7 +197,7 @@ class Recorder:
             self.steps.append(Step(target, name, call, self.names.call(args, keywords), False))
             return result
 
-        return run
+        return self._here(function, run)
 
     def _require_constant(self, name: str, value) -> None:
         """Refuse unless what a repeated call is given is the same every time."""
@@ -209,26 +213,22 @@ class Recorder:
 
     def _seeding(self, seeds: Callable) -> Callable:
         def watched(tensors, gradients, create_graph):
-            if self._elsewhere():
-                return seeds(tensors, gradients, create_graph)
             if gradients is not None:
                 self.refuse("it gives backward() a gradient")
             return self._unseen(seeds, tensors, gradients, create_graph)
 
-        return watched
+        return self._here(seeds, watched)
 
     def _walking(self, run: Callable) -> Callable:
-        def watched(roots: dict, *, create_graph: bool, retain_graph: bool, targets=None):
-            how = {"create_graph": create_graph, "retain_graph": retain_graph, "targets": targets}
-            if not self._elsewhere():
-                self._notice_writes()
-                if any(how.values()):
-                    self.refuse("it computes gradients other than by loss.backward()")
-                else:
-                    self._log_backward(roots)
+        def watched(roots: dict, **how):
+            self._notice_writes()
+            if any(how.values()):  # create_graph, retain_graph, targets
+                self.refuse("it computes gradients other than by loss.backward()")
+            else:
+                self._log_backward(roots)
             self._unseen(run, roots, **how)
 
-        return watched
+        return self._here(run, watched)
 
     def _log_backward(self, roots: dict) -> None:
         try:
@@ -302,11 +302,10 @@ class Recorder:
 
     def _refusing(self, function: Callable, reason: str) -> Callable:
         def watched(*args, **keywords):
-            if not self._elsewhere():
-                self.refuse(reason)
+            self.refuse(reason)
             return function(*args, **keywords)
 
-        return watched
+        return self._here(function, watched)
 
 
 def _array_of(function: Callable) -> Callable:
