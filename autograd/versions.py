@@ -60,7 +60,7 @@ def wrote_together(arrays: Iterable[np.ndarray], name: str) -> None:
     called = caller()
     where = called and Place(*called)
     for array in arrays:
-        memory = array if array.base is None else owner(array)
+        memory = owner(array)
         write = WRITES.get(id(memory))
         if write is None:
             WRITES[id(memory)] = Write(_watched(memory), seq, name, where)
