@@ -4,6 +4,10 @@ Methods such as ``t_()``, which only change how a tensor looks at its memory, go
 
 The pure op saves what its rule needs as always; a saved array whose memory is about to be written
 is copied first. So ``x.mul_(y)`` has the gradient of ``x * y``, also where PyTorch would refuse.
+
+An op that can put its result over its input, and needs only that result for its rule, does so: ReLU
+in place takes no memory. What its node keeps is the tensor's own memory, copied if another write
+in place follows.
 """
 
 from __future__ import annotations
@@ -16,10 +20,10 @@ from autograd.call import record_call, unwrap
 from autograd.errors import DtypeError, GraphError, ShapeError
 from autograd.mode import CURRENT, enable_grad
 from autograd.node import Node
-from autograd.op import Array, op
+from autograd.op import Array, Op, op
 from autograd.recording.effects import effect
 from autograd.tensor import Leaf, Tensor, memory_of, next_seq, wrap
-from autograd.versions import owner, wrote
+from autograd.versions import keep, keeper, owner, wrote
 from autograd.view import View, move_retained, replay
 
 
@@ -41,6 +45,13 @@ def write(target: Tensor, name: str, function: Callable, *args, **keywords) -> T
             f"{name} cannot write to this tensor: several of its elements share one place in "
             "memory, as after expand(), or NumPy has locked it: write to a .clone()"
         )
+    node = keeper(target.array)
+    if node is not None and node.saved:
+        _copy_kept(node, owner(target.array))
+    record = getattr(function, "op", None)
+    if record is not None and record.overwrite is not None and _is_plain(target):
+        _write_over(target, name, record, keywords)
+        return target
     start = next_seq()
     value = function(target, *args, **keywords)
     if value.shape != target.shape:
@@ -62,6 +73,29 @@ def overwrite(target, value, name: str) -> None:
     target, value = memory_of(target), memory_of(value)
     np.copyto(target, value)
     wrote(target, name)
+
+
+def _is_plain(target: Tensor) -> bool:
+    """Whether it holds floats and is no view."""
+    return target._view is None and target.dtype.kind == "f"
+
+
+def _write_over(target: Tensor, name: str, record: Op, params: dict) -> None:
+    """Let an op put its result over what `target` holds."""
+    put_over(target, record.overwrite, name)
+    if target.requires_grad and CURRENT.get().grad:
+        array = memory_of(target)
+        value = record_call(record, (target,), [array], 1, array, (), params)
+        rebase(target, value, name)
+        keep(array, value._node)
+
+
+@effect
+def put_over(target, change: Callable, name: str) -> None:
+    """Call what changes the memory of `target`."""
+    array = memory_of(target)
+    change(array)
+    wrote(array, name)
 
 
 @effect
@@ -148,10 +182,15 @@ def _keep_overwritten(value: Tensor, target: Tensor, start: int) -> None:
             continue
         stack.extend(node.parents or ())
         if isinstance(node, Node):
-            node.saved = tuple(
-                kept(item) if isinstance(item, np.ndarray) and owner(item) is memory else item
-                for item in node.saved
-            )
+            _copy_kept(node, memory)
+
+
+def _copy_kept(node: Node, memory: np.ndarray) -> None:
+    """Have a node keep copies of what it has in this memory."""
+    node.saved = tuple(
+        kept(item) if isinstance(item, np.ndarray) and owner(item) is memory else item
+        for item in node.saved
+    )
 
 
 def _samples(rng):

@@ -130,6 +130,8 @@ class Op:
         self.rules: dict[str, Rule] = {}
         self.together: dict[tuple[str, ...], Rule] = {}  # for these inputs, instead of their rules
         self.add_part: Callable | None = None  # see `Plan.add_part`
+        # Puts the result over the one array given, for an op whose rule does not ask for that.
+        self.overwrite: Callable | None = None
         self.plans: dict[Any, Any] = {}  # which inputs want gradients -> Plan
         self.forms: dict[tuple, Callable] = {}  # how a call is written -> what sorts such calls
         self.function: Callable = forward

@@ -23,12 +23,13 @@ from autograd.where import Place, caller
 class Write:
     """The last write to some memory."""
 
-    __slots__ = ("name", "number", "owner", "seq", "where")
+    __slots__ = ("keeper", "name", "number", "owner", "seq", "where")
 
     def __init__(self, owner: weakref.ref, seq: int, name: str, where: Place | None):
         self.owner = owner  # drops the entry when the memory goes away
         self.number = 1
         self.seq, self.name, self.where = seq, name, where
+        self.keeper: weakref.ref | None = None  # the node that keeps what was written, there
 
 
 WRITES: dict[int, Write] = {}
@@ -66,7 +67,18 @@ def wrote_together(arrays: Iterable[np.ndarray], name: str) -> None:
             WRITES[id(memory)] = Write(_watched(memory), seq, name, where)
         else:
             write.number += 1
-            write.seq, write.name, write.where = seq, name, where
+            write.seq, write.name, write.where, write.keeper = seq, name, where, None
+
+
+def keep(array: np.ndarray, node: Node) -> None:
+    """Note that `node` keeps what has just been written into the memory of `array`, in it."""
+    WRITES[id(owner(array))].keeper = weakref.ref(node)
+
+
+def keeper(array: np.ndarray) -> Node | None:
+    """The node that keeps, in the memory of `array`, what was written there last."""
+    write = WRITES.get(id(owner(array)))
+    return write.keeper() if write is not None and write.keeper is not None else None
 
 
 def _watched(memory: np.ndarray) -> weakref.ref:

@@ -1,8 +1,9 @@
 """Training steps here and in PyTorch: time, share of the machine's roof, and memory.
 
 Every side runs in a process of its own; all are asked for a few steps in turn (A B A B ...), so
-that a machine whose speed drifts treats all alike. Printed are medians; a ratio below 1 means that
-this library is faster: as it runs by itself, and `recorded`, with the step through `compile`.
+that a machine whose speed drifts treats all alike. Printed are medians of rounds, and of the ratios
+that each round gives by itself: below 1 this library is faster, as it runs by itself, and
+`recorded`, with the step through `compile`.
 
     python benchmarks/train_steps.py [--only LeNet,GRU] [--rounds 5] [--sides compile,jax]
 """
@@ -83,6 +84,7 @@ def measure(name: str, sides: list[str], rounds: int, threads: int) -> dict:
         **{
             side.name: {
                 "ms": 1e3 * statistics.median(side.seconds),
+                "rounds": side.seconds,
                 "peak": side.last["peak"],
                 "loss": side.last["loss"],
             }
@@ -92,7 +94,9 @@ def measure(name: str, sides: list[str], rounds: int, threads: int) -> dict:
 
 
 def ratio(row: dict, side: str = "eager", own: str = "ours") -> float:
-    return row[own]["ms"] / row[side]["ms"]
+    """The median of what the rounds give: each takes its times within seconds."""
+    pairs = zip(row[own]["rounds"], row[side]["rounds"], strict=True)
+    return statistics.median(mine / other for mine, other in pairs)
 
 
 def mean_ratio(rows: list[dict], own: str = "ours") -> float:

@@ -57,6 +57,16 @@ def test_functions_equal_their_twins(name, options, shape, dtype, axes, seed):
         assert out.strides == x.strides
 
 
+@given(shapes, dtypes, st.sampled_from([None, (0, 2, 3, 1)]), st.integers(0, 99))
+def test_relu_over_its_input_equals_relu(shape, dtype, axes, seed):
+    x = draw(seed, shape, dtype, axes)
+    for change in (activation.overwrite_by_relu, plain.overwrite_by_relu):
+        for target in (x.copy(order="K"), np.repeat(x[..., None], 2, -1)[..., 0]):  # with gaps
+            expected = activation.relu(target)
+            change(target)
+            np.testing.assert_array_equal(target, expected)
+
+
 @pytest.mark.parametrize(("name", "options"), TWO)
 @given(shapes, dtypes, st.sampled_from([None, (0, 2, 3, 1)]), st.integers(0, 99))
 def test_gradients_equal_their_twins(name, options, shape, dtype, axes, seed):

@@ -14,6 +14,7 @@ from in_place import few, leaf, same
 
 import autograd as ag
 from autograd.errors import GraphError
+from autograd.versions import wrote
 
 # -- versions and values that are gone -------------------------------------------------------------
 
@@ -88,6 +89,28 @@ def test_writing_after_backward_is_fine():
     a = x * 1
     (a * a).sum().backward()
     a.zero_()
+
+
+def test_relu_in_place_takes_no_memory_and_keeps_the_tensors_own():
+    x = leaf(3, seed=1)
+    a = x * 1
+    before = a.array
+    a.relu_()
+    assert a.array is before and a.grad_fn.saved[0] is before and a._version == 1
+    a.mul_(2)  # what ReLU kept is copied now
+    assert a.grad_fn.next_functions[0][0].saved[0] is not before
+    a.relu_().add_(1)
+    (a * a).sum().backward()
+    assert x.grad.tolist() == [8 * v + 4 if v > 0 else 0 for v in x.tolist()]
+
+
+def test_what_relu_kept_in_place_and_others_overwrote_is_noticed():
+    a = leaf(3) * 1
+    a.relu_()
+    a.array[:] = 0
+    wrote(a.array, "someone")
+    with pytest.raises(GraphError, match=r"saved by relu .*overwritten by someone at"):
+        a.sum().backward()
 
 
 def test_saved_leaf_changed_under_no_grad_is_noticed():

@@ -32,6 +32,7 @@ def _chosen(twin: Callable, work: float, arrays: int = 1) -> Callable:
 
 relu = _chosen(plain.relu, SIMPLE)
 relu_gradient = _chosen(plain.relu_gradient, SIMPLE, 2)
+overwrite_by_relu = _chosen(plain.overwrite_by_relu, SIMPLE)
 leaky_relu = _chosen(plain.leaky_relu, SIMPLE)
 leaky_relu_gradient = _chosen(plain.leaky_relu_gradient, SIMPLE, 2)
 elu = _chosen(plain.elu, EXPONENTIAL)

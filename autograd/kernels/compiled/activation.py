@@ -44,6 +44,13 @@ def relu_flat(x, out):
         out[i] = choose(x[i] <= 0, zero, x[i])
 
 
+@kernel(lambda T: (array(T, 1, out=True),))
+def raise_to_zero(x):
+    zero = x.dtype.type(0)
+    for i in prange(x.size):
+        x[i] = choose(x[i] <= 0, zero, x[i])
+
+
 @kernel(two)
 def relu_errors(g, y, out):
     zero = g.dtype.type(0)
@@ -198,6 +205,14 @@ def gelu_tanh_errors(g, x, out):
 
 def relu(x: np.ndarray) -> np.ndarray:
     return apply(relu_flat, x)
+
+
+def overwrite_by_relu(x: np.ndarray) -> None:
+    memory = x.ravel("K")
+    if np.may_share_memory(memory, x):
+        raise_to_zero(memory)
+    else:  # with gaps
+        np.maximum(x, 0, out=x)
 
 
 def relu_gradient(g: np.ndarray, y: np.ndarray) -> np.ndarray:

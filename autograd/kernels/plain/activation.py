@@ -32,6 +32,11 @@ def relu(x):
     return np.maximum(x, 0)
 
 
+def overwrite_by_relu(x):
+    """The same, put into x."""
+    np.maximum(x, 0, out=x)
+
+
 def relu_gradient(g, y):
     """The error of `relu`'s input, given that of its result y: g where y is positive."""
     return zero_where(g, y <= 0)
