@@ -132,6 +132,8 @@ class Op:
         self.add_part: Callable | None = None  # see `Plan.add_part`
         # Puts the result over the one array given, for an op whose rule does not ask for that.
         self.overwrite: Callable | None = None
+        # The forward and ReLU after it by one kernel, for programs of `compile`.
+        self.with_relu: Callable | None = None
         self.plans: dict[Any, Any] = {}  # which inputs want gradients -> Plan
         self.forms: dict[tuple, Callable] = {}  # how a call is written -> what sorts such calls
         self.function: Callable = forward

@@ -20,10 +20,13 @@ def _family(images, channels, w_shape, *others):
     return compiled("conv") if len(w_shape) < 5 and worth(work, images, *others) else plain
 
 
-def forward(x, w, bias, stride, padding, dilation, groups):
-    """Correlate `x` (N, C, *space) with `w` (O, C / groups, *kernel) and add `bias` (O,) if any."""
+def forward(x, w, bias, stride, padding, dilation, groups, relu=False):
+    """Correlate `x` (N, C, *space) with `w` (O, C / groups, *kernel) and add `bias` (O,) if any.
+
+    With `relu`, what is negative then becomes zero.
+    """
     return _family(x, len(w), w.shape, w, bias).forward(
-        x, w, bias, stride, padding, dilation, groups
+        x, w, bias, stride, padding, dilation, groups, relu
     )
 
 

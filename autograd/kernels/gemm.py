@@ -20,12 +20,17 @@ def matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return plain.matmul(a, b)
 
 
-def linear(input: np.ndarray, weight: np.ndarray, bias: np.ndarray | None) -> np.ndarray:
-    """``input @ weight.T + bias``, for an `input` (n, k), a `weight` (m, k) and a `bias` (m,)."""
+def linear(
+    input: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, relu: bool = False
+) -> np.ndarray:
+    """``input @ weight.T + bias``, for an `input` (n, k), a `weight` (m, k) and a `bias` (m,).
+
+    With `relu`, what is negative then becomes zero.
+    """
     work = input.size * len(weight) * PER_OPERATION
     if work >= choose.least and worth(work, input, weight, bias):
-        return compiled("gemm").linear(input, weight, bias)
-    return plain.linear(input, weight, bias)
+        return compiled("gemm").linear(input, weight, bias, relu)
+    return plain.linear(input, weight, bias, relu)
 
 
 def linear_gradients(

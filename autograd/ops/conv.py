@@ -6,6 +6,8 @@ another: a closed family, differentiable any number of times.
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 
 from autograd import kernels
@@ -90,12 +92,13 @@ def check_fit(space, padding, kernel, dilation) -> None:
             )
 
 
-def _convolve(input, weight, bias, stride, padding, dilation, groups, axes):
+def _convolve(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1, *, axes,
+              relu=False):  # fmt: skip
     """What the three forwards do."""
     _check(input, weight, bias, groups, axes)
     settings = _settings(stride, padding, dilation, groups, weight.shape[2:])
     check_fit(input.shape[-axes:], settings[1], weight.shape[2:], settings[2])
-    out = kernels.conv.forward(_batched(input, axes), weight, bias, *settings)
+    out = kernels.conv.forward(_batched(input, axes), weight, bias, *settings, relu)
     return out if input.ndim == axes + 2 else out[0]
 
 
@@ -153,7 +156,7 @@ def conv1d(
     >>> ag.conv1d(ag.arange(4.0).reshape(1, 1, 4), ag.ones(1, 1, 2))
     tensor([[[1., 3., 5.]]], shape=(1, 1, 3))
     """
-    return _convolve(input, weight, bias, stride, padding, dilation, groups, 1)
+    return _convolve(input, weight, bias, stride, padding, dilation, groups, axes=1)
 
 
 @op(kind="contraction", samples=_samples_2d, space="both")
@@ -190,7 +193,7 @@ def conv2d(
     >>> ag.conv2d(image, ag.ones(1, 1, 2, 2)).reshape(4)
     tensor([ 8., 12., 20., 24.])
     """
-    return _convolve(input, weight, bias, stride, padding, dilation, groups, 2)
+    return _convolve(input, weight, bias, stride, padding, dilation, groups, axes=2)
 
 
 @op(kind="contraction", samples=_samples_3d, space="both")
@@ -213,7 +216,11 @@ def conv3d(
     >>> ag.conv3d(ag.ones(1, 1, 3, 3, 3), ag.ones(1, 1, 2, 2, 3)).reshape(4)
     tensor([12., 12., 12., 12.])
     """
-    return _convolve(input, weight, bias, stride, padding, dilation, groups, 3)
+    return _convolve(input, weight, bias, stride, padding, dilation, groups, axes=3)
+
+
+for _function, _axes in ((conv1d, 1), (conv2d, 2), (conv3d, 3)):
+    _function.op.with_relu = functools.partial(_convolve, axes=_axes, relu=True)
 
 
 def _input_samples(rng):

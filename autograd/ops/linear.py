@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 
 from autograd import kernels
@@ -36,6 +38,10 @@ def linear(input: Array, weight: Array, bias: Array | None = None):
     >>> nn.functional.linear(ag.ones(5, 3), ag.ones(2, 3), ag.ones(2)).shape
     (5, 2)
     """
+    return _map(input, weight, bias)
+
+
+def _map(input, weight, bias=None, relu=False):
     if weight.ndim not in (1, 2) or not input.ndim or input.shape[-1] != weight.shape[-1]:
         columns = weight.shape[-1] if weight.ndim else "in_features"
         raise ShapeError(
@@ -45,7 +51,7 @@ def linear(input: Array, weight: Array, bias: Array | None = None):
     outputs = weight.shape[:-1]
     if bias is not None and bias.shape not in ((), outputs):
         raise ShapeError(f"expected a bias of shape {outputs}, got {bias.shape}")
-    out = kernels.gemm.linear(rows_of(input), weight if outputs else weight[None], bias)
+    out = kernels.gemm.linear(rows_of(input), weight if outputs else weight[None], bias, relu)
     shape = input.shape[:-1] + outputs
     return out if out.shape == shape else out.reshape(shape)
 
@@ -85,6 +91,7 @@ def _linear_parameters(g, input, weight_shape):
 linear.vjp(
     input=_linear_input, weight=_linear_weight, bias=lambda g: rows_of(g) if g.ndim > 2 else g
 )
+linear.op.with_relu = functools.partial(_map, relu=True)
 linear.vjp_together(("input", "weight", "bias"), _linear_all)
 linear.vjp_together(("weight", "bias"), _linear_parameters)
 

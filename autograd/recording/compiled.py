@@ -38,6 +38,7 @@ def compile(model: Callable | None = None, *, fullgraph: bool = False, dynamic=N
     them: ``backward``, optimisers, schedules, hooks on parameters. Best compile a whole training
     step: ``zero_grad()``, forward, ``loss.backward()``, `nn.utils.clip_grad_norm_`, the steps of
     optimisers and schedules. What it returns has no graph then, which ``backward`` has walked.
+    A ReLU that follows a linear layer or a convolution is done by the kernel of that.
 
     A recording holds while the arguments' shapes, the settings of all modules (training, hooks,
     attributes), and the variables that the function itself refers to are the same; otherwise

@@ -22,6 +22,7 @@ from autograd.mode import CURRENT
 from autograd.node import Node, Output
 from autograd.recording import effects
 from autograd.recording.forms import TENSOR, NoForm, filled, form_of
+from autograd.recording.fusing import fused
 from autograd.recording.recorder import Recorder, Step
 from autograd.recording.source import Functions, Line, function_of, listed
 from autograd.recording.training import Backward
@@ -82,14 +83,15 @@ class Program:
         self.outputs = None if self.form is TENSOR else [(out.shape, out.dtype) for out in outs]
         self.plan = Replay(self)
         # The source.
-        lines = [_line(step, functions) for step in recorder.steps]
+        steps = fused(recorder.steps, [*variables, *self.graph.saved], names.constants)
+        lines = [_line(step, functions) for step in steps]
         arguments = ", ".join(f"x{i}" for i in range(len(inputs)))
         captured = {f"p{i}": array for i, (_, array, _) in enumerate(self.captured)}
         self.source, self.forward = function_of(
             "forward", arguments, lines, f"({listed(variables)}), [{', '.join(self.graph.saved)}]",
             functions.by_name | names.constants | captured,
         )  # fmt: skip
-        for step in recorder.steps:
+        for step in steps:
             if isinstance(step.function, Backward):
                 name = functions.name(step.function, step.name)
                 self.source += "\n\n" + step.function.source.replace("backward", name, 1)

@@ -165,11 +165,14 @@ def matmul(a, b):
     return run(a, b, np.empty((*lead, a.shape[-2], b.shape[-1]), a.dtype))
 
 
-def linear(input, weight, bias):
-    """``input @ weight.T + bias``, for an `input` (n, k), a `weight` (m, k) and a `bias` (m,)."""
+def linear(input, weight, bias, relu=False):
+    """``input @ weight.T + bias``, for an `input` (n, k), a `weight` (m, k) and a `bias` (m,).
+
+    With `relu`, what is negative then becomes zero.
+    """
     out = np.empty((len(input), len(weight)), input.dtype)
     bias = None if bias is None else np.ascontiguousarray(bias)
-    return run(_readable(input), _readable(weight).T, out, bias)
+    return run(_readable(input), _readable(weight).T, out, bias, relu=relu)
 
 
 # -- the backward pass of a linear layer -----------------------------------------------------------

@@ -13,11 +13,16 @@ import math
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from autograd.kernels.plain.activation import overwrite_by_relu
+
 BLOCK_BYTES = 1 << 19  # how large the copied windows of a block of samples may get
 
 
-def forward(x, w, bias, stride, padding, dilation, groups):
-    """Correlate `x` (N, C, *space) with `w` (O, C / groups, *kernel) and add `bias` (O,) if any."""
+def forward(x, w, bias, stride, padding, dilation, groups, relu=False):
+    """Correlate `x` (N, C, *space) with `w` (O, C / groups, *kernel) and add `bias` (O,) if any.
+
+    With `relu`, what is negative then becomes zero.
+    """
     kernel, padded = w.shape[2:], _pad(x, padding)
     size = output_size(x.shape[2:], kernel, stride, padding, dilation)
     filters, places = w.reshape(groups, w.shape[0] // groups, -1), math.prod(size)
@@ -28,6 +33,8 @@ def forward(x, w, bias, stride, padding, dilation, groups):
         np.matmul(filters, columns, out=out[block])
         if bias is not None:
             out[block] += bias.reshape(*filters.shape[:2], 1)
+    if relu:
+        overwrite_by_relu(out)
     return out.reshape(len(x), len(w), *size)
 
 

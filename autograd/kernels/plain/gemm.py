@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from autograd.kernels.plain.activation import overwrite_by_relu
+
 
 def matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """The product of matrices, vectors, or stacks of matrices, as `np.matmul`.
@@ -16,9 +18,16 @@ def matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return a.dot(b) if a.ndim == b.ndim == 2 else np.matmul(a, b)  # `dot` is called sooner
 
 
-def linear(input: np.ndarray, weight: np.ndarray, bias: np.ndarray | None) -> np.ndarray:
-    """``input @ weight.T + bias``, for an `input` (n, k), a `weight` (m, k) and a `bias` (m,)."""
+def linear(
+    input: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, relu: bool = False
+) -> np.ndarray:
+    """``input @ weight.T + bias``, for an `input` (n, k), a `weight` (m, k) and a `bias` (m,).
+
+    With `relu`, what is negative then becomes zero.
+    """
     out = input.dot(weight.T)
     if bias is not None:
         out += bias
+    if relu:
+        overwrite_by_relu(out)
     return out
