@@ -19,6 +19,7 @@ class Form(NamedTuple):
     """How the kernels see an array."""
 
     order: tuple[int, ...]  # its axes as they lie in memory
+    usual: bool  # the last axis innermost, and so on
     back: tuple[int, ...]  # the inverse
     kind: str
     shape: tuple[int, ...]
@@ -27,12 +28,14 @@ class Form(NamedTuple):
 
     def view(self, array):
         """The array as a kernel takes it; a copy if its memory lies otherwise."""
+        if self.usual and array.flags.c_contiguous:
+            return array.reshape(self.shape)
         return np.ascontiguousarray(array.transpose(self.order)).reshape(self.shape)
 
     def empty(self, like, shape):
         """A new array, of `shape` in the order of memory, and that memory."""
         memory = empty(shape, like.dtype)
-        return memory.transpose(self.back), memory
+        return memory if self.usual else memory.transpose(self.back), memory
 
 
 @functools.lru_cache(1024)
@@ -62,7 +65,8 @@ def find_form(shape, strides, axes, weights) -> Form:
         found = _view(UNWEIGHTED.get(kinds, "none") if own is None else kinds, sizes)
         if found:
             means = tuple(1 if axis in shared else shape[axis] for axis in order)
-            return Form(order, tuple(np.argsort(order).tolist()), *found, means)
+            usual = order == tuple(range(ndim))
+            return Form(order, usual, tuple(np.argsort(order).tolist()), *found, means)
     raise ValueError(f"no kernel normalises {shape} over {axes} with weights of shape {weights}")
 
 
@@ -100,12 +104,16 @@ def vector_of(form, given, value, like) -> np.ndarray:
     """Weights in the order of memory; `value` for all if none are given."""
     if given is None:
         return np.full(form.vector, value, like.dtype)
+    if form.usual and given.flags.c_contiguous:
+        return given.reshape(-1)
     lead = (1,) * (len(form.order) - given.ndim)
     return np.ascontiguousarray(given.reshape(lead + given.shape).transpose(form.order)).reshape(-1)
 
 
 def like_of(form, vector, given) -> np.ndarray:
     """The gradient of weights in the shape of `given`."""
+    if form.usual:
+        return vector.reshape(given.shape)
     lead = (1,) * (len(form.order) - given.ndim)
     shape = [(lead + given.shape)[axis] for axis in form.order]
     return vector.reshape(shape).transpose(form.back).reshape(given.shape)
