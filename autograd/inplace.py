@@ -5,9 +5,9 @@ Methods such as ``t_()``, which only change how a tensor looks at its memory, go
 The pure op saves what its rule needs as always; a saved array whose memory is about to be written
 is copied first. So ``x.mul_(y)`` has the gradient of ``x * y``, also where PyTorch would refuse.
 
-An op that can put its result over its input, and needs only that result for its rule, does so: ReLU
-in place takes no memory. What its node keeps is the tensor's own memory, copied if another write
-in place follows.
+An op that can put its result over its input, and needs at most that result for its rule, does so:
+ReLU and dropout in place take no memory. What its node keeps is the tensor's own memory, copied if
+another write in place follows.
 """
 
 from __future__ import annotations
@@ -50,7 +50,8 @@ def write(target: Tensor, name: str, function: Callable, *args, **keywords) -> T
         _copy_kept(node, owner(target.array))
     record = getattr(function, "op", None)
     if record is not None and record.overwrite is not None and _is_plain(target):
-        _write_over(target, name, record, keywords)
+        params = dict(zip(record.params, args, strict=False)) | keywords
+        _write_over(target, name, record, params)
         return target
     start = next_seq()
     value = function(target, *args, **keywords)
@@ -82,7 +83,7 @@ def _is_plain(target: Tensor) -> bool:
 
 def _write_over(target: Tensor, name: str, record: Op, params: dict) -> None:
     """Let an op put its result over what `target` holds."""
-    put_over(target, record.overwrite, name)
+    put_over(target, name, record.overwrite, **params)
     if target.requires_grad and CURRENT.get().grad:
         array = memory_of(target)
         value = record_call(record, (target,), [array], 1, array, (), params)
@@ -91,10 +92,10 @@ def _write_over(target: Tensor, name: str, record: Op, params: dict) -> None:
 
 
 @effect
-def put_over(target, change: Callable, name: str) -> None:
+def put_over(target, name: str, change: Callable, /, **params) -> None:
     """Call what changes the memory of `target`."""
     array = memory_of(target)
-    change(array)
+    change(array, **params)
     wrote(array, name)
 
 

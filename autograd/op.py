@@ -130,7 +130,7 @@ class Op:
         self.rules: dict[str, Rule] = {}
         self.together: dict[tuple[str, ...], Rule] = {}  # for these inputs, instead of their rules
         self.add_part: Callable | None = None  # see `Plan.add_part`
-        # Puts the result over the one array given, for an op whose rule does not ask for that.
+        # Puts the result over the one array given, if the rule does not ask for what was there.
         self.overwrite: Callable | None = None
         # The forward and ReLU after it by one kernel, for programs of `compile`.
         self.with_relu: Callable | None = None

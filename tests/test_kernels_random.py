@@ -40,6 +40,21 @@ def test_compiled_and_not_agree_to_the_bit(key, start, count, dtype):
     np.testing.assert_array_equal(dropped, np.where(mask, x * dtype(1 / 0.7), 0))
 
 
+@given(keys, starts, counts, dtypes)
+def test_dropping_over_the_input_equals_a_drop(key, start, count, dtype):
+    x = np.random.default_rng(0).normal(size=count).astype(dtype)
+    expected = plain.drop(x, key, start, 0.3)
+    apart = np.repeat(x[:, None], 2, 1)[:, 0]
+    crooked = np.empty(x.nbytes + 1, np.uint8)[1:].view(dtype)
+    crooked[:] = x
+    whole = x.copy()
+    plain.overwrite_by_drop(whole, key, start, 0.3)
+    np.testing.assert_array_equal(whole, expected)
+    for target in (x, apart, crooked):
+        compiled.overwrite_by_drop(target, key, start, 0.3)
+        np.testing.assert_array_equal(target, expected)
+
+
 @given(st.integers(0, 200), st.integers(0, 200))
 def test_an_array_is_a_piece_of_the_stream(groups, count):
     whole = plain.words(5, 0, 4 * plain.LANES * groups + count)
@@ -94,6 +109,22 @@ def test_dropout_repeats_with_its_seed_whichever_kernels_are_used(shape):
             np.testing.assert_array_equal(x.grad.array, y.array)
             results.append(y.array)
     np.testing.assert_array_equal(*results)
+
+
+@pytest.mark.parametrize("shape", [(50,), (2, 3, 40, 50)])
+def test_dropout_in_place_is_dropout(shape):
+    results = []
+    for inplace in (False, True):
+        ag.manual_seed(3)
+        x = ag.ones(*shape, requires_grad=True)
+        hidden = (x * 2).relu_()
+        before = hidden.array
+        y = nn.functional.dropout(hidden, 0.25, inplace=inplace)
+        assert (y.array is before) == inplace
+        (y * y).sum().backward()
+        results.append((y.array, x.grad.array))
+    for ours, expected in zip(*results, strict=True):
+        np.testing.assert_array_equal(ours, expected)
 
 
 def test_the_gradient_drops_the_same_elements_in_any_layout():

@@ -35,3 +35,8 @@ def keep_mask(key: int, start: int, shape: tuple[int, ...], p: float) -> np.ndar
 def drop(x: np.ndarray, key: int, start: int, p: float) -> np.ndarray:
     """``x / (1 - p)`` where the mask of this key and start holds, elsewhere x * 0."""
     return _family(x.size, x).drop(x, key, start, p)
+
+
+def overwrite_by_drop(x: np.ndarray, key: int, start: int, p: float) -> None:
+    """Put what `drop` returns over x."""
+    _family(x.size, x).overwrite_by_drop(x, key, start, p)

@@ -51,6 +51,9 @@ def random_drop(input: Array, place: tuple, p: float):
 
 
 random_drop.vjp(input=lambda g, place, p: random_drop(g, place, p))
+random_drop.op.overwrite = lambda input, place, p: kernels.random.overwrite_by_drop(
+    input, *place, p
+)
 
 
 def _check(input, p: float) -> None:

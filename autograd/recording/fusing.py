@@ -36,7 +36,7 @@ def _is_relu(step: Step, last: Step, uses: Counter, constants: dict[str, Any]) -
     """Whether a step is ReLU of what the last one returned, and nothing else needs that."""
     relu = OPS["relu"]
     if _writes(step):
-        target, change, _ = step.args.split(", ")
+        target, _, change, *_ = step.args.split(", ")
         return target == last.target and constants.get(change) is relu.overwrite
     return step.function is relu.forward and step.args == last.target and uses[last.target] == 1
 

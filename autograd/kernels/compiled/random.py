@@ -112,21 +112,47 @@ def fill_float64(out, key, start):
         out[i] = choose(place < LANES, unit_of_two(a, b), unit_of_two(c, d))
 
 
+@inlined
+def factor(drawn, limit, scale):
+    """What to multiply by where this word was drawn."""
+    return choose(drawn < limit, scale * 0, scale)
+
+
 @kernel(lambda T: (array(T, 1), array(T, 1, out=True), uint64, uint64, uint64, T))
 def drop_flat(x, out, key, start, limit, scale):
     """out = x times `scale`, or times 0 where the word is below `limit`."""
-    whole, zero = out.size // GROUP, scale * 0
+    whole = out.size // GROUP
     for task in prange((whole + GROUPS - 1) // GROUPS):
         for group in range(task * GROUPS, min(whole, (task + 1) * GROUPS)):
             at, of = out[group * GROUP : (group + 1) * GROUP], x[group * GROUP :]
             for i in range(LANES):
                 a, b, c, d = philox(key, start + np.uint64(group * LANES + i))
-                at[i] = of[i] * choose(a < limit, zero, scale)
-                at[LANES + i] = of[LANES + i] * choose(b < limit, zero, scale)
-                at[2 * LANES + i] = of[2 * LANES + i] * choose(c < limit, zero, scale)
-                at[3 * LANES + i] = of[3 * LANES + i] * choose(d < limit, zero, scale)
+                at[i] = of[i] * factor(a, limit, scale)
+                at[LANES + i] = of[LANES + i] * factor(b, limit, scale)
+                at[2 * LANES + i] = of[2 * LANES + i] * factor(c, limit, scale)
+                at[3 * LANES + i] = of[3 * LANES + i] * factor(d, limit, scale)
     for i in range(whole * GROUP, out.size):
-        out[i] = x[i] * choose(word(key, start, i) < limit, zero, scale)
+        out[i] = x[i] * factor(word(key, start, i), limit, scale)
+
+
+@kernel(lambda T: (array(T, 1, out=True), uint64, uint64, uint64, T))
+def drop_over(x, key, start, limit, scale):
+    """x times `scale`, or times 0 where the word is below `limit`, over x itself."""
+    whole = x.size // GROUP
+    for task in prange((whole + GROUPS - 1) // GROUPS):
+        for group in range(task * GROUPS, min(whole, (task + 1) * GROUPS)):
+            at = x[group * GROUP : (group + 1) * GROUP]
+            for i in range(LANES):
+                a, b, c, d = philox(key, start + np.uint64(group * LANES + i))
+                # All are read before one is written, or the loop would not become vectors.
+                first, second = at[i], at[LANES + i]
+                third, fourth = at[2 * LANES + i], at[3 * LANES + i]
+                at[i] = first * factor(a, limit, scale)
+                at[LANES + i] = second * factor(b, limit, scale)
+                at[2 * LANES + i] = third * factor(c, limit, scale)
+                at[3 * LANES + i] = fourth * factor(d, limit, scale)
+    for i in range(whole * GROUP, x.size):
+        x[i] *= factor(word(key, start, i), limit, scale)
 
 
 @kernel(lambda T: (array(T, 1), array(types.uint8, 1, out=True), uint64, uint64, uint64))
@@ -166,13 +192,27 @@ def keep_mask(key: int, start: int, shape, p: float) -> np.ndarray:
     return out
 
 
+def _limit_and_scale(x: np.ndarray, p: float) -> tuple:
+    return np.uint64(round(p * 2**32)), x.dtype.type(1 / (1 - p) if p < 1 else 0)
+
+
 def drop(x: np.ndarray, key: int, start: int, p: float) -> np.ndarray:
     """See the twin in `autograd.kernels.plain`."""
     x = np.ascontiguousarray(x).reshape(x.shape)
     out = np.empty_like(x)
-    scale = x.dtype.type(1 / (1 - p) if p < 1 else 0)
     drop_flat(
-        x.reshape(-1), out.reshape(-1), np.uint64(key), np.uint64(start),
-        np.uint64(round(p * 2**32)), scale, work=WORK * x.size,
+        x.reshape(-1), out.reshape(-1), np.uint64(key), np.uint64(start), *_limit_and_scale(x, p),
+        work=WORK * x.size,
     )  # fmt: skip
     return out
+
+
+def overwrite_by_drop(x: np.ndarray, key: int, start: int, p: float) -> None:
+    """See the twin in `autograd.kernels.plain`."""
+    if x.flags.c_contiguous and x.flags.aligned:
+        drop_over(
+            x.reshape(-1), np.uint64(key), np.uint64(start), *_limit_and_scale(x, p),
+            work=WORK * x.size,
+        )  # fmt: skip
+    else:
+        np.copyto(x, drop(x, key, start, p))

@@ -75,5 +75,14 @@ def drop(x: np.ndarray, key: int, start: int, p: float) -> np.ndarray:
 
     Elements count in C order, however x lies in memory; NaN stays NaN.
     """
+    return x * _factors(x, key, start, p)
+
+
+def overwrite_by_drop(x: np.ndarray, key: int, start: int, p: float) -> None:
+    """Put what `drop` returns over x."""
+    x *= _factors(x, key, start, p)
+
+
+def _factors(x: np.ndarray, key: int, start: int, p: float) -> np.ndarray:
     scale = x.dtype.type(1 / (1 - p) if p < 1 else 0)
-    return x * np.where(keep_mask(key, start, x.shape, p), scale, scale * 0)
+    return np.where(keep_mask(key, start, x.shape, p), scale, scale * 0)
