@@ -1,4 +1,4 @@
-"""Recorded programs let the kernel of a product or convolution do the ReLU after it."""
+"""Recorded programs do not what nobody needs, and let the kernel before a ReLU do that too."""
 
 from __future__ import annotations
 
@@ -76,6 +76,26 @@ def test_what_else_is_needed_stays_as_it_is(rest):
     found, expected = compiled(x), rest(layer(x))
     for a, b in zip(found, expected, strict=True):
         np.testing.assert_array_equal(a.detach(), b.detach())
+
+
+def test_what_nobody_needs_is_left_out_but_not_what_it_changes():
+    norm, x = nn.BatchNorm1d(3), numbers(5, 3)
+
+    def function(x):
+        (x.exp() + 1).sum(0)
+        norm(F.dropout(x, 0.5))
+        twice = x * 2
+        twice.view(-1).mul_(3)
+        return twice
+
+    results = []
+    for run in (function, ag.compile(function, fullgraph=True)):
+        ag.manual_seed(0)
+        norm.reset_running_stats()
+        results.append([*[run(x) for _ in range(3)], norm.running_mean.clone(), ag.rand(2)])
+    assert "exp(" not in run.source and "dropout(" in run.source
+    for found, expected in zip(*results, strict=True):
+        np.testing.assert_array_equal(found, expected)
 
 
 def test_a_whole_training_step():

@@ -1,7 +1,8 @@
-"""Two steps of a recorded run in one: ReLU, by the kernel that computes what it is of.
+"""Fewer steps than the recorded run took.
 
-A product or convolution that is done with a number has it in a register; to raise it to zero there
-costs nothing, while a step of its own would read and write it all once more.
+An operation of which nothing is used is left out. ReLU is left to the kernel that computes what it
+is of: a product or convolution that is done with a number has it in a register; to raise it to zero
+there costs nothing, while a step of its own would read and write it all once more.
 """
 
 from __future__ import annotations
@@ -15,8 +16,18 @@ from autograd.recording.recorder import Step
 from autograd.recording.source import VARIABLE
 
 
+def useful(steps: list[Step], needed: Iterable[str]) -> list[Step]:
+    """The steps but those ops of which nothing is used; the variables `needed` are, after them."""
+    ops, used, kept = {op.forward for op in OPS.values()}, set(needed), []
+    for step in reversed(steps):
+        if step.function not in ops or not used.isdisjoint(VARIABLE.findall(step.target)):
+            used.update(VARIABLE.findall(step.args))
+            kept.append(step)
+    return kept[::-1]
+
+
 def fused(steps: list[Step], needed: Iterable[str], constants: dict[str, Any]) -> list[Step]:
-    """The steps, with as few as will do; the variables `needed` are needed after them."""
+    """The steps with each ReLU in the step before it where that can do it."""
     kernels = {op.forward: op.with_relu for op in OPS.values() if op.with_relu is not None}
     uses = Counter(variable for step in steps for variable in VARIABLE.findall(step.args))
     uses.update(needed)

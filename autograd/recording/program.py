@@ -22,7 +22,7 @@ from autograd.mode import CURRENT
 from autograd.node import Node, Output
 from autograd.recording import effects
 from autograd.recording.forms import TENSOR, NoForm, filled, form_of
-from autograd.recording.fusing import fused
+from autograd.recording.fusing import fused, useful
 from autograd.recording.recorder import Recorder, Step
 from autograd.recording.source import Functions, Line, function_of, listed
 from autograd.recording.training import Backward
@@ -83,7 +83,8 @@ class Program:
         self.outputs = None if self.form is TENSOR else [(out.shape, out.dtype) for out in outs]
         self.plan = Replay(self)
         # The source.
-        steps = fused(recorder.steps, [*variables, *self.graph.saved], names.constants)
+        needed = [*variables, *self.graph.saved]
+        steps = fused(useful(recorder.steps, needed), needed, names.constants)
         lines = [_line(step, functions) for step in steps]
         arguments = ", ".join(f"x{i}" for i in range(len(inputs)))
         captured = {f"p{i}": array for i, (_, array, _) in enumerate(self.captured)}

@@ -210,14 +210,15 @@ def gru_gradient(
         block(gates.dtype.char), work=gates.size * hidden // 16,
     )  # fmt: skip
     d_recalled, d_gates = memory[:, :split], memory[:, split : 4 * split]
+    totals = sums.sum(1)
     d_weights_hh = [np.empty_like(w) if needs[3] else None for w in weights_hh]
     for k, out in enumerate(d_weights_hh if needs[3] else []):
         d, order = columns_of(d_gates, k, directions)[:, :both], (sizes, reverse[k])
         states = columns_of(output, k, directions), h0[k]
-        times_states(d, *states, *order, out[:both])
-        times_states(columns_of(d_recalled, k, directions), *states, *order, out[both:])
-    total = sums.sum(1)
-    d_biases_ih, d_biases_hh = total[:, hidden:], np.roll(total[:, :-hidden], -hidden, 1)
+        times_states(d, totals[k, hidden:-hidden], *states, *order, out[:both])
+        d = columns_of(d_recalled, k, directions)
+        times_states(d, totals[k, :hidden], *states, *order, out[both:])
+    d_biases_ih, d_biases_hh = totals[:, hidden:], np.roll(totals[:, :-hidden], -hidden, 1)
     nothing = [None] * directions
     return (
         over_input(d_gates, weights_ih) if needs[0] else None, d_h,

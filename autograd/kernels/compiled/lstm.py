@@ -227,7 +227,8 @@ def lstm_gradient(
         np.ascontiguousarray(c0), packed(weights_hh), projection, steps_of(sizes, reverse),
         tasks(sizes, directions), block(gates.dtype.char), work=gates.size * d_h.shape[2] // 16,
     )  # fmt: skip
-    d_gates, nothing = memory[:, : directions * across], [None] * directions
+    d_gates, totals = memory[:, : directions * across], sums.sum(1)
+    nothing = [None] * directions
     d_weights_hr = nothing
     if weights_hr[0] is not None and needs[6]:
         shown = gates[:, :, 3 * cells.shape[2] :] * np.tanh(cells)
@@ -238,7 +239,7 @@ def lstm_gradient(
         over_input(d_gates, weights_ih) if needs[0] else None, d_h, d_c,
         list(zip(
             times_input(d_gates, x, directions) if needs[3] else nothing,
-            over_states(d_gates, output, h0, sizes, reverse) if needs[4] else nothing,
-            sums.sum(1) if needs[5] else nothing, d_weights_hr, strict=True,
+            over_states(d_gates, totals, output, h0, sizes, reverse) if needs[4] else nothing,
+            totals if needs[5] else nothing, d_weights_hr, strict=True,
         )),
     )  # fmt: skip

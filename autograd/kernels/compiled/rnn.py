@@ -146,12 +146,12 @@ def rnn_gradient(
         int(nonlinearity == "relu"), steps_of(sizes, reverse), tasks(sizes, directions),
         block(output.dtype.char), work=output.size * hidden // 16,
     )  # fmt: skip
-    d, nothing = memory[:, : output.shape[1]], [None] * directions
+    d, totals, nothing = memory[:, : output.shape[1]], sums.sum(1), [None] * directions
     return (
         over_input(d, weights_ih) if needs[0] else None, d_h,
         list(zip(
             times_input(d, x, directions) if needs[2] else nothing,
-            over_states(d, output, h0, sizes, reverse) if needs[3] else nothing,
-            sums.sum(1) if needs[4] else nothing, strict=True,
+            over_states(d, totals, output, h0, sizes, reverse) if needs[3] else nothing,
+            totals if needs[4] else nothing, strict=True,
         )),
     )  # fmt: skip

@@ -266,11 +266,11 @@ def enter(x, h, weights, biases, outs):
     return states, entry, bias if biases[0] is None else np.stack(biases)
 
 
-def times_states(d, states, first, sizes, reverse, out=None):
+def times_states(d, total, states, first, sizes, reverse, out=None):
     """The gradient of the recurrent matrix: ``d.T`` times the states that the steps started from.
 
-    `d`, (N, G), are the gradients of the products; `states` (N, H) are those after each step, and
-    `first` (B, H) those before all.
+    `d`, (N, G), are the gradients of the products, and `total` their sums over N; `states` (N, H)
+    are those after each step, and `first` (B, H) those before all.
     """
     if out is None:
         out = np.empty((d.shape[1], first.shape[1]), d.dtype)
@@ -279,8 +279,9 @@ def times_states(d, states, first, sizes, reverse, out=None):
         begin, after, before = slice(0, batch), slice(batch, None), slice(0, len(d) - batch)
         if reverse:
             begin, after, before = slice(len(d) - batch, None), before, after
-        # Zeros, from which most sequences start, add nothing to numbers.
-        some = first.any() or not np.isfinite(d[begin]).all()
+        # Zeros, from which most sequences start, add nothing to numbers. A sum is one only if all
+        # are that it is of.
+        some = first.any() or not np.isfinite(total).all()
         if some:
             matmul(d[begin].T, first, out)
         return matmul(d[after].T, states[before], out, accumulate=some)
@@ -291,15 +292,16 @@ def times_states(d, states, first, sizes, reverse, out=None):
     return matmul(d.T, started, out)
 
 
-def over_states(d, states, first, sizes, reverse):
+def over_states(d, totals, states, first, sizes, reverse):
     """The gradient of the recurrent matrix of each direction; see `times_states`."""
     directions = len(first)
     return [
         times_states(
-            columns_of(d, k, directions), columns_of(states, k, directions), first[k], sizes, back
+            columns_of(d, k, directions), totals[k], columns_of(states, k, directions), first[k],
+            sizes, back,
         )
         for k, back in enumerate(reverse)
-    ]
+    ]  # fmt: skip
 
 
 def times_input(d, x, directions):
