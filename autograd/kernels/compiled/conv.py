@@ -51,6 +51,8 @@ from autograd.kernels.compiled.layout import (
     copy_padded,
     extent,
     gather,
+    pixels_at,
+    put_pixels,
     transposed,
 )
 from autograd.kernels.compiled.memory import workspace
@@ -227,7 +229,7 @@ def forward(x, w, bias, stride, padding, dilation, groups, relu=False):
         pixels = channels_last(x).reshape(1, len(x), -1)
         gemm.run(pixels, weight, out.reshape(1, -1, outputs), bias, relu=relu)
     elif _pointwise(w.shape, padding, groups):
-        pixels = channels_last(x[:, :, :: stride[0], :: stride[1]]).reshape(1, -1, given)
+        pixels = pixels_at(x, stride).reshape(1, -1, given)
         weight = w.reshape(1, outputs, given).transpose(0, 2, 1)
         gemm.run(pixels, weight, out.reshape(1, -1, outputs), bias, relu=relu)
     elif depthwise.suits(w.shape, groups, x.dtype):
@@ -299,14 +301,12 @@ def input_gradient(g, w, x_shape, stride, padding, dilation, groups):
         weight = _pixels_first(w)
         gemm.run(errors.reshape(1, n, outputs), weight, dx.reshape(1, n, -1))
     elif _pointwise(w.shape, padding, groups):
-        part = dx[:, :: stride[0], :: stride[1]]
-        whole = part.shape == dx.shape
-        target = dx if whole else np.empty(part.shape, dx.dtype)
+        whole = g.shape[2:] == (height, width)
+        target = dx if whole else np.empty((*errors.shape[:3], given), dx.dtype)
         pixels, weight = errors.reshape(1, -1, outputs), w.reshape(1, outputs, given)
         gemm.run(pixels, weight, target.reshape(1, -1, given))
         if not whole:
-            dx[...] = 0
-            part[...] = target
+            put_pixels(target, dx, np.array(stride, np.int64), work=dx.size)
     elif depthwise.suits(w.shape, groups, g.dtype):
         depthwise.input_gradient(errors, w, dx, stride, padding, dilation)
     elif conv_tiny.suits(*suited, stride, dilation, groups):
@@ -359,7 +359,7 @@ def weight_gradient(g, x, w_shape, stride, padding, dilation, groups):
         images = channels_last(x).reshape(1, len(x), -1)
         gemm.run(errors.reshape(1, -1, outputs).transpose(0, 2, 1), images, taps)
     elif _pointwise(shape, padding, groups):
-        pixels = channels_last(x[:, :, :: stride[0], :: stride[1]]).reshape(1, -1, given)
+        pixels = pixels_at(x, stride).reshape(1, -1, given)
         taps = np.empty((1, outputs, given), x.dtype)
         gemm.run(errors.reshape(1, -1, outputs).transpose(0, 2, 1), pixels, taps)
     elif depthwise.suits(shape, groups, x.dtype):

@@ -152,3 +152,51 @@ def channels_last(x: np.ndarray) -> np.ndarray:
     if not x.flags.c_contiguous or channels == 1:
         return np.ascontiguousarray(x.transpose(0, 2, 3, 1))
     return transposed(x.reshape(n, channels, height * width)).reshape(n, height, width, channels)
+
+
+# -- some of the pixels ----------------------------------------------------------------------------
+
+
+@kernel(lambda T: (array(T, 4), array(T, 4, out=True), array(int64, 1)))
+def take_pixels(images, out, stride):
+    """Copy every so many-th pixel of images (N, H, W, C), down and along."""
+    n, rows, columns, channels = out.shape
+    _, height, width, _ = images.shape
+    size = images.itemsize
+    for line in prange(n * rows):
+        row = line // rows * height + line % rows * stride[0]
+        for x in range(columns):
+            copy_row(
+                size, images.ctypes.data + size * (row * width + x * stride[1]) * channels,
+                out.ctypes.data + size * (line * columns + x) * channels, channels,
+            )  # fmt: skip
+
+
+@kernel(lambda T: (array(T, 4), array(T, 4, out=True), array(int64, 1)))
+def put_pixels(pixels, out, stride):
+    """The other way: they become every so many-th pixel of `out`, and all others zero."""
+    n, height, width, channels = out.shape
+    _, rows, columns, _ = pixels.shape
+    size = out.itemsize
+    for line in prange(n * height):
+        image, y = line // height, line % height
+        row, step = out.ctypes.data + size * line * width * channels, stride[1] * channels
+        if y % stride[0] > 0:
+            clear(row, size * width * channels)
+            continue
+        source = pixels.ctypes.data + size * (image * rows + y // stride[0]) * columns * channels
+        for x in range(columns):
+            copy_row(size, source + size * x * channels, row + size * x * step, channels)
+            rest = min(step, (width - x * stride[1]) * channels) - channels
+            clear(row + size * (x * step + channels), size * rest)
+
+
+def pixels_at(x: np.ndarray, stride) -> np.ndarray:
+    """Every so many-th pixel of (N, C, H, W), down and along, as contiguous memory (N, H, W, C)."""
+    images, some = x.transpose(0, 2, 3, 1), x[:, :, :: stride[0], :: stride[1]]
+    if some.shape == x.shape or not images.flags.c_contiguous:
+        return channels_last(some)
+    n, channels, height, width = some.shape
+    out = np.empty((n, height, width, channels), x.dtype)
+    take_pixels(images, out, np.array(stride, np.int64))
+    return out
