@@ -99,9 +99,7 @@ def _backward(g, x, weight, bias, mean, var, axes, eps, needs, relu):
     result, columns = dx_memory.reshape(form.shape), form.kind == "columns"
     dvectors = np.zeros((2, form.vector), x.dtype)
     of_means = (len(seen), -1) if columns else (-1,)
-    means, variances = (
-        np.ascontiguousarray(each.transpose(form.order)).reshape(of_means) for each in (mean, var)
-    )
+    means, variances = form.means_of(mean, of_means), form.means_of(var, of_means)
     if form.kind == "rows":
         more = scratch(((max(1, min(PARTS, len(seen))), 2, form.vector), x.dtype))
         more[0].fill(0)

@@ -20,6 +20,7 @@ class Form(NamedTuple):
 
     order: tuple[int, ...]  # its axes as they lie in memory
     usual: bool  # the last axis innermost, and so on
+    in_line: bool  # the weights are in the same order either way: one axis of theirs has a length
     back: tuple[int, ...]  # the inverse
     kind: str
     shape: tuple[int, ...]
@@ -31,6 +32,12 @@ class Form(NamedTuple):
         if self.usual and array.flags.c_contiguous:
             return array.reshape(self.shape)
         return np.ascontiguousarray(array.transpose(self.order)).reshape(self.shape)
+
+    def means_of(self, array, shape):
+        """Means or variances in the order of memory."""
+        if len(self.means) - self.means.count(1) <= 1 and array.flags.c_contiguous:
+            return array.reshape(shape)
+        return np.ascontiguousarray(array.transpose(self.order)).reshape(shape)
 
     def empty(self, like, shape):
         """A new array, of `shape` in the order of memory, and that memory."""
@@ -66,7 +73,9 @@ def find_form(shape, strides, axes, weights) -> Form:
         if found:
             means = tuple(1 if axis in shared else shape[axis] for axis in order)
             usual = order == tuple(range(ndim))
-            return Form(order, usual, tuple(np.argsort(order).tolist()), *found, means)
+            in_line = usual or own is None or sum(n > 1 for n in own) <= 1
+            back = tuple(np.argsort(order).tolist())
+            return Form(order, usual, in_line, back, *found, means)
     raise ValueError(f"no kernel normalises {shape} over {axes} with weights of shape {weights}")
 
 
@@ -104,7 +113,7 @@ def vector_of(form, given, value, like) -> np.ndarray:
     """Weights in the order of memory; `value` for all if none are given."""
     if given is None:
         return np.full(form.vector, value, like.dtype)
-    if form.usual and given.flags.c_contiguous:
+    if form.in_line and given.flags.c_contiguous:
         return given.reshape(-1)
     lead = (1,) * (len(form.order) - given.ndim)
     return np.ascontiguousarray(given.reshape(lead + given.shape).transpose(form.order)).reshape(-1)
@@ -112,7 +121,7 @@ def vector_of(form, given, value, like) -> np.ndarray:
 
 def like_of(form, vector, given) -> np.ndarray:
     """The gradient of weights in the shape of `given`."""
-    if form.usual:
+    if form.in_line:
         return vector.reshape(given.shape)
     lead = (1,) * (len(form.order) - given.ndim)
     shape = [(lead + given.shape)[axis] for axis in form.order]
