@@ -231,6 +231,14 @@ def test_embedding_options():
         layer(ag.tensor([5]))
 
 
+def test_a_stride_equal_to_an_integer_is_refused_although_that_was_used_before():
+    images, filters = ag.ones(1, 1, 4, 4), ag.ones(1, 1, 2, 2)
+    F.conv2d(images, filters, stride=(1, 1))
+    assert F.conv2d(images, filters, stride=[1, np.int64(1)]).shape == (1, 1, 3, 3)
+    with pytest.raises(ag.ShapeError, match=r"expected stride .* got \(1.0, 1\)"):
+        F.conv2d(images, filters, stride=(1.0, 1))
+
+
 def test_convolution_options_are_checked():
     with pytest.raises(ValueError, match="in_channels=3 does not divide by groups=2"):
         nn.Conv2d(3, 4, 3, groups=2)

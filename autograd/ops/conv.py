@@ -53,10 +53,28 @@ def _padding(padding, kernel, stride, dilation) -> tuple:
 
 def _settings(stride, padding, dilation, groups, kernel) -> tuple:
     """The keywords of a convolution in the form the kernels take."""
+    found = _each if _are_whole(stride, padding, dilation) else _each.__wrapped__
+    return *found(stride, padding, dilation, kernel), groups
+
+
+def _are_whole(*values) -> bool:
+    """Whether all are of integers: of others, some are equal to integers and yet no settings."""
+    for value in values:
+        if type(value) is tuple:
+            for v in value:
+                if type(v) is not int:
+                    return False
+        elif type(value) is not int:
+            return False
+    return True
+
+
+@functools.lru_cache(1024)
+def _each(stride, padding, dilation, kernel) -> tuple:
     axes = len(kernel)
     stride = per_axis(stride, "stride", 1, axes)
     dilation = per_axis(dilation, "dilation", 1, axes)
-    return stride, _padding(padding, kernel, stride, dilation), dilation, groups
+    return stride, _padding(padding, kernel, stride, dilation), dilation
 
 
 def _check(input, weight, bias, groups, axes) -> None:
@@ -92,12 +110,15 @@ def check_fit(space, padding, kernel, dilation) -> None:
             )
 
 
+_check_fit = functools.lru_cache(1024)(check_fit)
+
+
 def _convolve(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1, *, axes,
               relu=False):  # fmt: skip
     """What the three forwards do."""
     _check(input, weight, bias, groups, axes)
     settings = _settings(stride, padding, dilation, groups, weight.shape[2:])
-    check_fit(input.shape[-axes:], settings[1], weight.shape[2:], settings[2])
+    _check_fit(input.shape[-axes:], settings[1], weight.shape[2:], settings[2])
     out = kernels.conv.forward(_batched(input, axes), weight, bias, *settings, relu)
     return out if input.ndim == axes + 2 else out[0]
 

@@ -28,12 +28,12 @@ from autograd.kernels.compiled import (
     conv_few_weight,
     conv_folded,
     conv_tiny,
+    conv_ways,
     conv_weight,
     depthwise,
     gemm,
     spread,
     winograd,
-    winograd_plan,
 )
 from autograd.kernels.compiled.arrays import empty
 from autograd.kernels.compiled.conv_plan import (
@@ -61,8 +61,6 @@ from autograd.kernels.compiled.tile import block, call_tile
 
 WINOGRAD = os.environ.get("NUMBAGRAD_WINOGRAD", "1") != "0"
 SHORT_ROW = 6  # pixels of output, below which tiles are filled with several rows
-MOST_FOLDED = 16  # rows of a filter for one channel, that become channels
-FEW_INPUTS = 8  # channels of an input whose gradient is spread rather than gathered
 int64 = types.int64
 
 
@@ -185,75 +183,50 @@ def _correlate(x, packed, offsets, out, bias, stride, relu=False):
     run(x, packed, out, start, runs, geometry, unit, workspace(threads, needed), work=work)
 
 
-def _as_images(*arrays, axes):
-    """Signals (N, C, L) as images of one row, (N, C, 1, L), and so filters; images as they are."""
-    return [a if axes == 2 else a[:, :, None] for a in arrays]
-
-
-def _settings(stride, padding, dilation):
-    """The same of what each axis has."""
-    if len(stride) == 2:
-        return stride, padding, dilation
+def _as_images(stride, padding, dilation):
+    """The settings of signals, for images of one row."""
     return (1, *stride), ((0, 0), *padding), (1, *dilation)
-
-
-def _pointwise(w_shape, padding, groups) -> bool:
-    """Whether each pixel of the output sees one of the input."""
-    return groups == 1 and tuple(w_shape[2:]) == (1, 1) and not any(map(any, padding))
 
 
 def forward(x, w, bias, stride, padding, dilation, groups, relu=False):
     """See the twin in `autograd.kernels.plain`; signals and images. `relu` is applied if asked."""
-    axes = len(stride)
-    x, w = _as_images(x, w, axes=axes)
-    stride, padding, dilation = _settings(stride, padding, dilation)
-    size = [
-        (n + before + after - d * (k - 1) - 1) // s + 1
-        for n, k, s, (before, after), d in zip(
-            x.shape[2:], w.shape[2:], stride, padding, dilation, strict=True
-        )
-    ]
-    outputs, given = w.shape[:2]
-    if conv_few.suits(x.dtype, x.shape, (len(x), outputs, *size), groups):
-        out = conv_few.forward(x, w, bias, size, stride, padding, dilation, relu)
-        return out if axes == 2 else out[:, :, 0]
-    if _folds(w.shape, groups) and len(x) and min(size) > 0:
+    if len(stride) == 1:
+        settings = *_as_images(stride, padding, dilation), groups, relu
+        return forward(x[:, :, None], w[:, :, None], bias, *settings)[:, :, 0]
+    settings = stride, padding, dilation, groups, WINOGRAD
+    way, size = conv_ways.of_forward(x.dtype, x.shape, w.shape, *settings)
+    if way == "few":
+        return conv_few.forward(x, w, bias, size, stride, padding, dilation, relu)
+    if way == "fold":
         x, w = folded(x, w.shape, size, stride, padding, dilation), w.transpose(0, 2, 1, 3)
-        given, stride, padding, dilation = w.shape[1], *_unfolded(stride, dilation)
+        stride, padding, dilation = _unfolded(stride, dilation)
+        settings = stride, padding, dilation, groups, WINOGRAD
+        way, _ = conv_ways.of_forward(x.dtype, x.shape, w.shape, *settings, folded=True)
+    outputs, given = w.shape[:2]
     out = empty((len(x), *size, outputs), x.dtype)
-    offsets = tap_offsets(w.shape[2:], padding, dilation)
-    if out.size == 0:
-        pass
-    elif _sees_all(x.shape, w.shape, padding, groups):
+    if way == "one pixel":
         weight = _pixels_first(w).transpose(0, 2, 1)
         pixels = channels_last(x).reshape(1, len(x), -1)
         gemm.run(pixels, weight, out.reshape(1, -1, outputs), bias, relu=relu)
-    elif _pointwise(w.shape, padding, groups):
-        pixels = pixels_at(x, stride).reshape(1, -1, given)
+    elif way == "pixels":
         weight = w.reshape(1, outputs, given).transpose(0, 2, 1)
+        pixels = pixels_at(x, stride).reshape(1, -1, given)
         gemm.run(pixels, weight, out.reshape(1, -1, outputs), bias, relu=relu)
-    elif depthwise.suits(w.shape, groups, x.dtype):
-        depthwise.forward(channels_last(x), w, bias, out, offsets, stride, relu)
-    elif conv_folded.suits(w.shape, dilation, groups):
+    elif way == "rows":
         conv_folded.forward(channels_last(x), w, bias, out, stride, padding, dilation, relu)
-    else:
-        images, suited = channels_last(x), (x.dtype, x.shape, w.shape, size)
-        if conv_tiny.suits(*suited, stride, dilation, groups):
+    elif way != "nothing":
+        images, offsets = channels_last(x), tap_offsets(w.shape[2:], padding, dilation)
+        if way == "depthwise":
+            depthwise.forward(images, w, bias, out, offsets, stride, relu)
+        elif way == "tiny":
             conv_tiny.forward(images, w, out, bias, offsets[0], relu)
-        elif WINOGRAD and winograd_plan.suits(*suited, stride, dilation, groups):
-            winograd.forward(
-                images, np.ascontiguousarray(w), out, bias, offsets[0], tuple(stride), relu
-            )  # fmt: skip
+        elif way == "winograd":
+            filters = np.ascontiguousarray(w)
+            winograd.forward(images, filters, out, bias, offsets[0], stride, relu)
         else:
             packed = packed_filters(w, range(len(offsets)), groups, True)
             _correlate(images, packed, offsets, out, bias, stride, relu)
-    return _result(out, axes)
-
-
-def _folds(w_shape, groups) -> bool:
-    """Whether an image of one channel is to be folded, see `fold`."""
-    _, given, rows, columns = w_shape
-    return given == groups == 1 and 1 < rows <= MOST_FOLDED and columns > 1
+    return out.transpose(0, 3, 1, 2)
 
 
 def _unfolded(stride, dilation):
@@ -261,70 +234,53 @@ def _unfolded(stride, dilation):
     return (1, stride[1]), ((0, 0), (0, 0)), (1, dilation[1])
 
 
-def _sees_all(x_shape, w_shape, padding, groups) -> bool:
-    """Whether the output is one pixel, which sees all of the input."""
-    return groups == 1 and tuple(x_shape[2:]) == tuple(w_shape[2:]) and not any(map(any, padding))
-
-
 def _pixels_first(w):
     """Filters (O, C, R, S) as a matrix (1, O, R S C)."""
     return transposed(w.reshape(len(w), w.shape[1], -1)).reshape(1, len(w), -1)
 
 
-def _result(images, axes):
-    """(N, H, W, C) as (N, C, H, W), or (N, 1, L, C) as (N, C, L)."""
-    images = images.transpose(0, 3, 1, 2)
-    return images if axes == 2 else images[:, :, 0]
-
-
 def input_gradient(g, w, x_shape, stride, padding, dilation, groups):
     """The gradient of `forward` with respect to its input, given that of its output."""
-    axes = len(stride)
-    g, w = _as_images(g, w, axes=axes)
-    stride, padding, dilation = _settings(stride, padding, dilation)
-    x_shape = x_shape if axes == 2 else (*x_shape[:2], 1, x_shape[2])
-    if conv_few.suits(g.dtype, g.shape, x_shape, groups):
-        dx = conv_few.input_gradient(g, w, x_shape, stride, padding, dilation)
-        return dx if axes == 2 else dx[:, :, 0]
-    n, channels, height, width = x_shape
-    outputs, given, *kernel_size = w.shape
-    errors = channels_last(g)
-    dx = empty((n, height, width, channels), errors.dtype)
-    suited = g.dtype, (n, *g.shape[1:]), (given, outputs, *kernel_size), (height, width)
+    if len(stride) == 1:
+        g, w, shape = g[:, :, None], w[:, :, None], (*x_shape[:2], 1, x_shape[2])
+        settings = *_as_images(stride, padding, dilation), groups
+        return input_gradient(g, w, shape, *settings)[:, :, 0]
+    settings = stride, padding, dilation, groups, WINOGRAD
+    way = conv_ways.of_input_gradient(g.dtype, g.shape, w.shape, x_shape, *settings)
+    if way == "few":
+        return conv_few.input_gradient(g, w, x_shape, stride, padding, dilation)
+    (n, channels, height, width), (outputs, given) = x_shape, w.shape[:2]
+    errors, dx = channels_last(g), empty((n, height, width, channels), g.dtype)
     # For a filter turned around: its first tap reads what the last one of the forward wrote.
-    corner = padding[0][0] - kernel_size[0] + 1, padding[1][0] - kernel_size[1] + 1
-    if dx.size == 0:
-        pass
-    elif g.size == 0:
+    corner = padding[0][0] - w.shape[2] + 1, padding[1][0] - w.shape[3] + 1
+    if way == "zeros":
         dx[...] = 0
-    elif _sees_all(x_shape, w.shape, padding, groups) and g.shape[2:] == (1, 1):
-        weight = _pixels_first(w)
-        gemm.run(errors.reshape(1, n, outputs), weight, dx.reshape(1, n, -1))
-    elif _pointwise(w.shape, padding, groups):
+    elif way == "one pixel":
+        gemm.run(errors.reshape(1, n, outputs), _pixels_first(w), dx.reshape(1, n, -1))
+    elif way == "pixels":
         whole = g.shape[2:] == (height, width)
         target = dx if whole else np.empty((*errors.shape[:3], given), dx.dtype)
         pixels, weight = errors.reshape(1, -1, outputs), w.reshape(1, outputs, given)
         gemm.run(pixels, weight, target.reshape(1, -1, given))
         if not whole:
             put_pixels(target, dx, np.array(stride, np.int64), work=dx.size)
-    elif depthwise.suits(w.shape, groups, g.dtype):
+    elif way == "depthwise":
         depthwise.input_gradient(errors, w, dx, stride, padding, dilation)
-    elif conv_tiny.suits(*suited, stride, dilation, groups):
+    elif way == "tiny":
         conv_tiny.forward(errors, w, dx, None, corner, turned=True)
-    elif WINOGRAD and winograd_plan.suits(*suited, stride, dilation, groups):
-        winograd.forward(
-            errors, np.ascontiguousarray(w), dx, None, corner, tuple(stride), turned=True
-        )  # fmt: skip
-    elif groups == 1 and given < FEW_INPUTS and max(dilation) == 1:
+    elif way == "winograd":
+        filters = np.ascontiguousarray(w)
+        winograd.forward(errors, filters, dx, None, corner, stride, turned=True)
+    elif way == "spread":
         spread.input_gradient(errors, w, dx, stride, padding)
-    else:
+    elif way == "direct":
         _by_residues(errors, w, dx, stride, padding, dilation, groups)
-    return _result(dx, axes)
+    return dx.transpose(0, 3, 1, 2)
 
 
 def _by_residues(errors, w, dx, stride, padding, dilation, groups):
     """The gradient of the input for each residue of a pixel's place, divided by the stride."""
-    order, parts = residues(w.shape[2:], tuple(stride), tuple(map(tuple, padding)), tuple(dilation))
+    order, parts = residues(w.shape[2:], stride, padding, dilation)
     packed, outputs = packed_filters(w, order, groups, False), len(w) // groups
     for (y, x), first, offsets in parts:
         part = dx[:, y :: stride[0], x :: stride[1]]
@@ -337,44 +293,44 @@ def _by_residues(errors, w, dx, stride, padding, dilation, groups):
 
 def weight_gradient(g, x, w_shape, stride, padding, dilation, groups):
     """The gradient of `forward` with respect to its weight, given that of its output."""
-    (g, x), shape = _as_images(g, x, axes=len(stride)), w_shape
     if len(stride) == 1:
-        shape = (*w_shape[:2], 1, w_shape[2])
-    stride, padding, dilation = _settings(stride, padding, dilation)
-    outputs, given, *kernel_size = shape
-    offsets = tap_offsets(kernel_size, padding, dilation)
-    if g.size == 0 or x.size == 0:
+        g, x, shape = g[:, :, None], x[:, :, None], (*w_shape[:2], 1, w_shape[2])
+        settings = *_as_images(stride, padding, dilation), groups
+        return weight_gradient(g, x, shape, *settings).reshape(w_shape)
+    settings = stride, padding, dilation, groups, WINOGRAD
+    way = conv_ways.of_weight_gradient(g.dtype, g.shape, w_shape, x.shape, *settings)
+    if way == "zeros":
         return np.zeros(w_shape, x.dtype)
-    if conv_few.suits(x.dtype, x.shape, g.shape, groups, of_weight=True):
-        return conv_few_weight.gradient(g, x, shape, stride, padding, dilation).reshape(w_shape)
-    if _folds(shape, groups):
-        x = folded(x, shape, g.shape[2:], stride, padding, dilation)
-        shape, given = (outputs, kernel_size[0], 1, kernel_size[1]), kernel_size[0]
+    if way == "few":
+        return conv_few_weight.gradient(g, x, w_shape, stride, padding, dilation)
+    shape = w_shape
+    if way == "fold":
+        x = folded(x, w_shape, g.shape[2:], stride, padding, dilation)
+        shape = w_shape[0], w_shape[2], 1, w_shape[3]
         stride, padding, dilation = _unfolded(stride, dilation)
-        kernel_size = shape[2:]
-        offsets = tap_offsets(kernel_size, padding, dilation)
-    errors, suited = channels_last(g), (x.dtype, x.shape, shape, g.shape[2:])
-    if _sees_all(x.shape, shape, padding, groups):
-        taps = np.empty((1, outputs, given * len(offsets)), x.dtype)
-        images = channels_last(x).reshape(1, len(x), -1)
-        gemm.run(errors.reshape(1, -1, outputs).transpose(0, 2, 1), images, taps)
-    elif _pointwise(shape, padding, groups):
-        pixels = pixels_at(x, stride).reshape(1, -1, given)
-        taps = np.empty((1, outputs, given), x.dtype)
-        gemm.run(errors.reshape(1, -1, outputs).transpose(0, 2, 1), pixels, taps)
-    elif depthwise.suits(shape, groups, x.dtype):
-        taps = depthwise.weight_gradient(errors, channels_last(x), given, offsets, stride)
-    elif outputs > conv_weight.FEW_OUTPUTS and conv_folded.suits(shape, dilation, groups):
-        images = channels_last(x)
+        settings = stride, padding, dilation, groups, WINOGRAD
+        sizes = g.shape, shape, x.shape
+        way = conv_ways.of_weight_gradient(g.dtype, *sizes, *settings, folded=True)
+    (outputs, given), errors = shape[:2], channels_last(g)
+    if way in ("one pixel", "pixels"):
+        seen = channels_last(x) if way == "one pixel" else pixels_at(x, stride)
+        matrix = errors.reshape(1, -1, outputs).transpose(0, 2, 1)
+        seen = seen.reshape(1, matrix.shape[2], -1)
+        taps = np.empty((1, outputs, seen.shape[2]), x.dtype)
+        gemm.run(matrix, seen, taps)
+        return as_filters(taps, shape).reshape(w_shape)
+    images, offsets = channels_last(x), tap_offsets(shape[2:], padding, dilation)
+    if way == "rows":
         dw = conv_folded.weight_gradient(errors, images, shape, stride, padding, dilation)
-        return dw.reshape(w_shape)
-    elif conv_tiny.suits(*suited, stride, dilation, groups):
-        return conv_tiny.weight_gradient(errors, channels_last(x), offsets[0]).reshape(w_shape)
-    elif WINOGRAD and winograd_plan.suits(*suited, stride, dilation, groups):
-        dw = winograd.weight_gradient(errors, channels_last(x), offsets[0], tuple(stride))
-        return dw.reshape(w_shape)
+    elif way == "tiny":
+        dw = conv_tiny.weight_gradient(errors, images, offsets[0])
+    elif way == "winograd":
+        dw = winograd.weight_gradient(errors, images, offsets[0], stride)
+    elif way == "depthwise":
+        dw = as_filters(depthwise.weight_gradient(errors, images, given, offsets, stride), shape)
     else:
         runs, length = joined_runs(offsets, given, groups)
         count = len(offsets) * given
-        taps = conv_weight.gradient(errors, channels_last(x), runs, length, count, stride, groups)
-    return as_filters(taps, shape).reshape(w_shape)
+        taps = conv_weight.gradient(errors, images, runs, length, count, stride, groups)
+        dw = as_filters(taps, shape)
+    return dw.reshape(w_shape)

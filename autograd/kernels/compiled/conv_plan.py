@@ -51,13 +51,9 @@ def joined_runs(offsets, channels, groups):
     return np.ascontiguousarray(offsets[::across]), across * channels
 
 
+@functools.lru_cache(256)
 def tap_offsets(kernel_size, padding, dilation):
     """Where the taps of a filter read, from the pixel of the input that the output's stands for."""
-    return _tap_offsets(tuple(kernel_size), tuple(map(tuple, padding)), tuple(dilation))
-
-
-@functools.lru_cache(256)
-def _tap_offsets(kernel_size, padding, dilation):
     return tuple(
         (i * dilation[0] - padding[0][0], j * dilation[1] - padding[1][0])
         for i, j in np.ndindex(*kernel_size)

@@ -249,7 +249,7 @@ def input_gradient(g, w, dx, stride, padding, dilation) -> None:
 
     It is a correlation for each residue of a pixel's place, divided by the stride.
     """
-    order, parts = residues(w.shape[2:], tuple(stride), tuple(map(tuple, padding)), tuple(dilation))
+    order, parts = residues(w.shape[2:], stride, padding, dilation)
     # Outputs and inputs of the groups change places.
     channels, width = w.shape[:2]
     taps = _taps_last(w).reshape(-1, width, width, w[0, 0].size).transpose(3, 1, 0, 2)
