@@ -182,9 +182,10 @@ class Optimizer:
         """Drop the gradients of all parameters, or fill them with zeros."""
         for group in self.param_groups:
             for param in group["params"]:
-                grad = param.grad
-                if grad is None or set_to_none:
+                if set_to_none:
                     param.grad = None
+                elif (grad := param.grad) is None:
+                    continue
                 elif grad.requires_grad:  # from create_graph: leave the graph its values
                     param.grad = wrap(np.zeros_like(grad.array))
                 else:
