@@ -277,6 +277,11 @@ def dcgan(lib: Lib):
     noise, real = lib.tensor(normal(64, 100, 1, 1)), lib.images(64, 1, 28, 28)
     yes, no = lib.tensor(np.ones(64, np.float32)), lib.tensor(np.zeros(64, np.float32))
     score = F.binary_cross_entropy_with_logits
+    # PyTorch's compiler makes one graph of both networks' forward passes, of which the second
+    # backward pass would find parts freed: it gets the networks, not the step.
+    apart = lib.name == "PyTorch"
+    if apart:
+        maker, judge = lib.compile(maker), lib.compile(judge)
 
     def step():
         learn.zero_grad()
@@ -289,7 +294,7 @@ def dcgan(lib: Lib):
         make.step()
         return loss
 
-    return lib.compile(step)
+    return step if apart else lib.compile(step)
 
 
 # -- recurrent -------------------------------------------------------------------------------------
