@@ -50,8 +50,7 @@ def write(target: Tensor, name: str, function: Callable, *args, **keywords) -> T
         _copy_kept(node, owner(target.array))
     record = getattr(function, "op", None)
     if record is not None and record.overwrite is not None and _is_plain(target):
-        params = dict(zip(record.params, args, strict=False)) | keywords
-        _write_over(target, name, record, params)
+        _write_over(target, name, record, record.bind((target, *args), keywords)[1])
         return target
     start = next_seq()
     value = function(target, *args, **keywords)

@@ -82,7 +82,7 @@ def relu_slope(input: Array, result: Array):
 
 relu_slope.vjp(input=lambda g, result: relu_slope(g, result), result=lambda g: fill(g, 0.0))
 relu.vjp(input=lambda g, out: relu_slope(g, out))
-relu.op.overwrite = lambda input, inplace=False: kernels.activation.overwrite_by_relu(input)
+relu.op.overwrite = lambda input, inplace: kernels.activation.overwrite_by_relu(input)
 
 
 @takes_inplace

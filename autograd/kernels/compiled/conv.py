@@ -171,14 +171,13 @@ def _correlate(x, packed, offsets, out, bias, stride, relu=False):
     """
     groups, threads, char = len(packed), get_num_threads(), x.dtype.char
     channels = packed.shape[2] // len(offsets)
-    runs, _ = joined_runs(tuple(offsets), channels, groups)
+    runs, _ = joined_runs(offsets, channels, groups)
     work, unit = out.size * packed.shape[2] // 32, block(char)
     start = NOTHING[char] if bias is None else bias
     short = out.flags.c_contiguous and out.shape[2] < SHORT_ROW
     plan, run = (plan_pixels, correlate_gathered) if short else (plan_rows, correlate)
     geometry, needed = plan(
-        x.shape, out.shape, x.itemsize, tuple(offsets), packed.shape[2], groups,
-        tuple(stride), relu, threads,
+        x.shape, out.shape, x.itemsize, offsets, packed.shape[2], groups, stride, relu, threads
     )  # fmt: skip
     run(x, packed, out, start, runs, geometry, unit, workspace(threads, needed), work=work)
 

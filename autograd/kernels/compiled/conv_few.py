@@ -103,10 +103,9 @@ def correlate_images(x, w, out, bias, lines, runs, geometry, jobs, unit, space):
 def suits(dtype, seen, made, groups, of_weight=False) -> bool:
     """Whether it is done here: an output of shape `made`, of images `seen`, or their filter's."""
     few = groups == 1 and seen[1] <= MOST >= made[1]
-    return few and _fill_lanes(dtype.char, tuple(seen), tuple(made), of_weight)
+    return few and _fill_lanes(dtype.char, seen, made, of_weight)
 
 
-@functools.lru_cache(256)
 def _fill_lanes(char, seen, made, of_weight) -> bool:
     """Whether the images are enough for vectors, and small enough for the memory of a thread."""
     (n, given, *plane), (_, channels, *size) = seen, made

@@ -177,12 +177,12 @@ def correlate_errors(x, g, out, geometry, unit, space):
 
 def suits(dtype, x_shape, w_shape, out_size, stride, dilation, groups) -> bool:
     """Whether this way applies, and is the fastest."""
-    lanes, (outputs, channels, *kernel_size) = int(block("f")[LANES]), w_shape
+    lanes, (outputs, channels) = int(block("f")[LANES]), w_shape[:2]
     return (
         dtype == np.float32
         and max(*out_size, *x_shape[2:]) <= MOST_PIXELS
-        and tuple(kernel_size) == (TAPS, TAPS)
-        and tuple(stride) == tuple(dilation) == (1, 1)
+        and w_shape[2:] == (TAPS, TAPS)
+        and stride == dilation == (1, 1)
         and groups == 1
         and channels % lanes == 0 == outputs % lanes
         and min(channels, outputs) >= FEWEST_CHANNELS

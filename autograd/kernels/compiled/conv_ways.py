@@ -17,6 +17,7 @@ from autograd.kernels.compiled import (
     depthwise,
     winograd_plan,
 )
+from autograd.kernels.plain.conv import output_size
 
 MOST_FOLDED = 16  # rows of a filter for one channel, that become channels
 FEW_INPUTS = 8  # channels of an input whose gradient is spread rather than gathered
@@ -99,16 +100,6 @@ def of_weight_gradient(kind, errors, filters, seen, stride, padding, dilation, g
     if conv_tiny.suits(*size):
         return "tiny"
     return "winograd" if winograd and winograd_plan.suits(*size) else "direct"
-
-
-def output_size(space, kernel, stride, padding, dilation) -> tuple[int, ...]:
-    """How many places a filter takes along each axis."""
-    return tuple(
-        (n + before + after - d * (k - 1) - 1) // s + 1
-        for n, k, s, (before, after), d in zip(
-            space, kernel, stride, padding, dilation, strict=True
-        )
-    )
 
 
 def _folds(filters, groups) -> bool:

@@ -235,7 +235,7 @@ def forward(x, w, bias, out, offsets, stride, relu) -> None:
 def _correlate(x, taps, out, bias, offsets, stride, relu) -> None:
     down, along, reach = _reach(x, offsets)
     work = out.size * len(offsets) * taps.shape[1] // 8
-    if _slides(x, taps.shape[1], out, down, along, tuple(stride)):
+    if _slides(x, taps.shape[1], out, down, along, stride):
         code = slide_address("slide", x.dtype.char)
         correlate_rows(x, taps, out, bias, down, -along[0], int(relu), code, work=work)
         return
@@ -269,7 +269,7 @@ def weight_gradient(g, x, width, offsets, stride) -> np.ndarray:
     sums = np.zeros((PARTS, len(offsets), width, x.shape[3]), x.dtype)
     down, along, reach = _reach(x, offsets)
     work = g.size * len(offsets) * width // 8
-    if _slides(x, width, g, down, along, tuple(stride)):
+    if _slides(x, width, g, down, along, stride):
         code = slide_address("collect", x.dtype.char)
         correlate_rows_outputs(x, g, sums, down, -along[0], code, work=work)
     else:

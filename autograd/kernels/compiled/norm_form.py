@@ -29,13 +29,14 @@ class Form(NamedTuple):
 
     def view(self, array):
         """The array as a kernel takes it; a copy if its memory lies otherwise."""
-        if self.usual and array.flags.c_contiguous:
-            return array.reshape(self.shape)
-        return np.ascontiguousarray(array.transpose(self.order)).reshape(self.shape)
+        return self._ordered(array, self.usual, self.shape)
 
     def means_of(self, array, shape):
         """Means or variances in the order of memory."""
-        if len(self.means) - self.means.count(1) <= 1 and array.flags.c_contiguous:
+        return self._ordered(array, len(self.means) - self.means.count(1) <= 1, shape)
+
+    def _ordered(self, array, already, shape):
+        if already and array.flags.c_contiguous:
             return array.reshape(shape)
         return np.ascontiguousarray(array.transpose(self.order)).reshape(shape)
 

@@ -279,8 +279,8 @@ def times_states(d, total, states, first, sizes, reverse, out=None):
         begin, after, before = slice(0, batch), slice(batch, None), slice(0, len(d) - batch)
         if reverse:
             begin, after, before = slice(len(d) - batch, None), before, after
-        # Zeros, from which most sequences start, add nothing to numbers. A sum is one only if all
-        # are that it is of.
+        # Zeros, from which most sequences start, add nothing, unless to what is no number: then the
+        # total is none either.
         some = first.any() or not np.isfinite(total).all()
         if some:
             matmul(d[begin].T, first, out)

@@ -24,13 +24,13 @@ FORMS = {(1, 1): WHOLE, (2, 2): QUARTER}  # by the stride
 def suits(dtype, x_shape, w_shape, out_size, stride, dilation, groups) -> bool:
     """Whether this algorithm applies, and is faster than the direct one; never for float64."""
     lanes = int(block("f")[LANES])
-    outputs, channels, *kernel_size = w_shape
+    outputs, channels = w_shape[:2]
     pixels = [min(sizes) for sizes in zip(x_shape[2:], out_size, strict=True)]
     return (
         dtype == np.float32
-        and tuple(stride) in FORMS
-        and kernel_size == [FORMS[tuple(stride)].side] * 2
-        and tuple(dilation) == (1, 1)
+        and stride in FORMS
+        and w_shape[2:] == (FORMS[stride].side,) * 2
+        and dilation == (1, 1)
         and groups == 1
         and channels % lanes == 0 == outputs % lanes
         and min(channels, outputs) >= FEWEST_CHANNELS
